@@ -1,0 +1,323 @@
+/**
+ * The client side, derived from a module's handlers: real methods, generated once for each module, no strings and no
+ * proxy. Hot file: `bench` rows gen_server_call_seq, gen_server_cast.
+ */
+import { badArgument, InterlockError } from "../errors.ts";
+import { currentNode, isName, type Name, nameBase, resolve } from "../naming/name.ts";
+import { InlineCall, PendingCall } from "../process/call.ts";
+import { atExit } from "../process/exit.ts";
+import { type ExitReason, showReason } from "../process/exit-reason.ts";
+import { deepFreeze } from "../process/freeze.ts";
+import { CAST, Envelope, SYSTEM } from "../process/mailbox.ts";
+import { each } from "../process/one-or-many.ts";
+import { LocalPid, type Pid } from "../process/pid.ts";
+import { BUSY, DEAD, type Process, QUEUED, RUNNING, SUSPENDED } from "../process/process.ts";
+import { checkDelay, fence } from "../process/send.ts";
+import { SystemRequest } from "../process/system.ts";
+import { GenBody } from "./gen.ts";
+import type { Later, Reply, Stop } from "./reply.ts";
+
+type ArgsOf<H> = H extends (ctx: never, ...args: infer A) => unknown ? A : never;
+type ReplyValue<X> =
+  X extends Reply<infer R, unknown, unknown> ? R : X extends Later<infer R, unknown> ? R : X extends Stop<infer R, unknown> ? R : never;
+type ReplyOf<H> = H extends (...args: never) => infer X ? ReplyValue<Awaited<X>> : never;
+
+/** Client side, derived from the handlers. Homomorphic, so doc comments and go-to-definition survive. */
+export type CallsOf<Calls> = { readonly [K in keyof Calls]: (...args: ArgsOf<Calls[K]>) => Promise<ReplyOf<Calls[K]>> };
+export type CastsOf<Casts> = { readonly [K in keyof Casts]: (...args: ArgsOf<Casts[K]>) => void };
+
+export interface CallOptions {
+  /** Milliseconds; default 5 000. */
+  readonly timeoutMs?: number;
+  /** Ends the wait, not the work. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ServerRef<Calls, Casts, Info> extends AsyncDisposable {
+  /** **Errors** `INTERLOCK_NOPROC` for a name that nobody has. */
+  readonly pid: Pid<Info>;
+  readonly call: CallsOf<Calls>;
+  readonly cast: CastsOf<Casts>;
+  /** The same server, called with these options. */
+  with(options: CallOptions): ServerRef<Calls, Casts, Info>;
+  /**
+   * Stops the server: terminate runs, then it ends with `reason` (default `"normal"`). Resolves when it has.
+   *
+   * **Errors** `INTERLOCK_NOPROC`, `INTERLOCK_TIMEOUT`, `INTERLOCK_CALLEE_EXIT` when it ended otherwise.
+   */
+  stop(reason?: ExitReason, timeoutMs?: number): Promise<void>;
+}
+
+const DEFAULT_CALL_TIMEOUT_MS = 5_000;
+/** Inline calls on top of each other: deeper ones go through the queue, so that a long chain cannot overflow the stack. */
+const DEEPEST_INLINE = 16;
+
+let inlineDepth = 0;
+
+/** A call to whatever runs at `target`. */
+export function callServer(
+  target: Pid | Name,
+  operation: string,
+  args: readonly unknown[],
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
+  const caller = fence();
+  const process = target instanceof LocalPid ? target.process : resolve(target);
+  if (process === undefined) return Promise.reject(noProcess(target, operation));
+  if (process.node.freeze) deepFreeze(args);
+  const inHandler = caller !== undefined && (caller.flags & (RUNNING | BUSY)) !== 0;
+  if (inHandler) {
+    const refusal = process === caller ? callingSelf(process, operation) : cycleOf(caller, process);
+    if (refusal !== undefined) return Promise.reject(refusal);
+  } else if (
+    // An idle callee answers on the caller's stack. Not from within a handler: whether that awaits the call, and so may
+    // close a cycle, shows only when it has returned.
+    signal === undefined &&
+    process.head === undefined &&
+    (process.flags & (QUEUED | RUNNING | BUSY | SUSPENDED | DEAD)) === 0 &&
+    inlineDepth < DEEPEST_INLINE &&
+    process.body instanceof GenBody &&
+    process.node.scheduler.mayRunNow()
+  ) {
+    inlineDepth++;
+    const answer = process.body.runInline(process, new InlineCall(operation, args, caller, timeoutMs));
+    inlineDepth--;
+    return answer;
+  }
+  const call = new PendingCall(operation, args, caller, process, timeoutMs);
+  call.edge = inHandler;
+  if (signal !== undefined) abortWith(call, signal);
+  process.deliver(call);
+  return call.promise;
+}
+
+export function castServer(target: Pid | Name, operation: string, args: readonly unknown[]): void {
+  fence();
+  const process = target instanceof LocalPid ? target.process : resolve(target);
+  if (process === undefined) return; // OTP: a cast to nobody is ok.
+  if (process.node.freeze) deepFreeze(args);
+  process.deliver(new Envelope(CAST, operation, args));
+}
+
+/** Asks the runtime side of a process; answered between two messages. */
+export function systemCall<T>(
+  target: Pid | Name,
+  name: string,
+  run: (process: Process) => T | Promise<T>,
+  timeoutMs: number = DEFAULT_CALL_TIMEOUT_MS,
+): Promise<T> {
+  checkDelay(timeoutMs, "timeoutMs");
+  const caller = fence();
+  const process = target instanceof LocalPid ? target.process : resolve(target);
+  if (process === undefined) return Promise.reject(noProcess(target, name));
+  const call = new PendingCall(new SystemRequest(name, run), undefined, caller, process, timeoutMs, SYSTEM);
+  process.deliver(call);
+  // A suspended process is not woken by messages, but serves these.
+  if ((process.flags & SUSPENDED) !== 0) process.schedule();
+  return call.promise as Promise<T>;
+}
+
+/** Stops any behaviour from outside. @see proc_lib:stop/3 */
+export function stopServer(target: Pid | Name, reason: ExitReason, timeoutMs: number): Promise<void> {
+  checkDelay(timeoutMs, "timeoutMs");
+  fence();
+  const process = target instanceof LocalPid ? target.process : resolve(target);
+  if (process === undefined) return Promise.reject(noProcess(target, "stop"));
+  return new Promise((done, reject) => {
+    const limit = process.node.after(timeoutMs, () => {
+      process.extras?.atExit?.delete(ended);
+      reject(
+        new InterlockError("INTERLOCK_TIMEOUT", `${process.pid} (${process.body.label}) did not stop within ${timeoutMs} ms`, {
+          operation: `stop ${process.pid}`,
+          timeoutMs,
+        }),
+      );
+    });
+    const ended = (actual: ExitReason): void => {
+      limit.cancel();
+      if (actual === reason || (actual === "normal" && reason === "normal")) done();
+      else reject(calleeExit(process, "stop", actual));
+    };
+    atExit(process, ended);
+    systemCall(process.pid, "stop", (self) => {
+      (self.body as GenBody).stop(self, reason);
+    }).catch(() => undefined); // Its end is the answer.
+  });
+}
+
+function abortWith(call: PendingCall, signal: AbortSignal): void {
+  const aborted = (): void => {
+    const target = `${call.callee.pid} (${call.callee.body.label})`;
+    const request = String(call.payload);
+    call.fail(
+      new InterlockError("INTERLOCK_ABORTED", `Call ${request} to ${target} was aborted`, { target, request }, { cause: signal.reason }),
+    );
+  };
+  if (signal.aborted) return aborted();
+  signal.addEventListener("abort", aborted, { once: true });
+  call.disarm = () => signal.removeEventListener("abort", aborted);
+}
+
+/** The calls that lead from `callee` back to `caller`, each awaited in an unreturned handler; undefined if none do. */
+function cycleOf(caller: Process, callee: Process): InterlockError<"INTERLOCK_CALL_CYCLE"> | undefined {
+  if (callee.calls === undefined) return undefined;
+  const path = findPath(callee, caller, new Set());
+  if (path === undefined) return undefined;
+  const cycle = [caller, ...path, caller].map((process) => `${process.body.label} ${process.pid}`);
+  return new InterlockError("INTERLOCK_CALL_CYCLE", `This call would wait for itself: ${cycle.join(" → ")}`, { cycle });
+}
+
+function findPath(from: Process, to: Process, seen: Set<Process>): Process[] | undefined {
+  if (from === to) return [];
+  if (seen.has(from)) return undefined;
+  seen.add(from);
+  for (const call of each(from.calls)) {
+    if (!call.edge || call.settled) continue;
+    const rest = findPath(call.callee, to, seen);
+    if (rest !== undefined) return [from, ...rest];
+  }
+  return undefined;
+}
+
+function callingSelf(process: Process, request: string): InterlockError<"INTERLOCK_CALLING_SELF"> {
+  const target = `${process.pid} (${process.body.label})`;
+  return new InterlockError("INTERLOCK_CALLING_SELF", `${target} called itself: ${request}`, { target, request });
+}
+
+export function noProcess(target: { toString(): string }, request: string): InterlockError<"INTERLOCK_NOPROC"> {
+  return new InterlockError("INTERLOCK_NOPROC", `Call ${request} to ${target} failed: there is no such process`, {
+    target: target.toString(),
+  });
+}
+
+function calleeExit(process: Process, request: string, reason: ExitReason): InterlockError<"INTERLOCK_CALLEE_EXIT"> {
+  const target = `${process.pid} (${process.body.label})`;
+  return new InterlockError("INTERLOCK_CALLEE_EXIT", `${request} of ${target}: it ended with ${showReason(reason)}`, {
+    target,
+    request,
+    reason,
+  });
+}
+
+// Symbols, because a handler may well be called `target` or `signal`.
+const to = Symbol("to");
+const within = Symbol("within");
+const until = Symbol("until");
+
+/** What a generated method finds on its object. */
+interface Facade {
+  readonly [to]: Pid | Name;
+  readonly [within]: number;
+  readonly [until]: AbortSignal | undefined;
+}
+
+type FacadeClass = new (target: Pid | Name, timeoutMs: number, signal: AbortSignal | undefined) => object;
+
+function facadeClass(operations: object | undefined, makeMethod: (operation: string) => (this: Facade, ...args: unknown[]) => unknown): FacadeClass {
+  class Methods implements Facade {
+    readonly [to]: Pid | Name;
+    readonly [within]: number;
+    readonly [until]: AbortSignal | undefined;
+    constructor(target: Pid | Name, timeoutMs: number, signal: AbortSignal | undefined) {
+      this[to] = target;
+      this[within] = timeoutMs;
+      this[until] = signal;
+    }
+  }
+  for (const operation of Object.keys(operations ?? {}))
+    Object.defineProperty(Methods.prototype, operation, { value: makeMethod(operation), configurable: true });
+  return Methods;
+}
+
+const callMethod = (operation: string) =>
+  function (this: Facade, ...args: unknown[]): Promise<unknown> {
+    return callServer(this[to], operation, args, this[within], this[until]);
+  };
+const castMethod = (operation: string) =>
+  function (this: Facade, ...args: unknown[]): void {
+    castServer(this[to], operation, args);
+  };
+
+class LocalServerRef<Calls, Casts, Info> implements ServerRef<Calls, Casts, Info> {
+  readonly #target: Pid | Name;
+  readonly #options: CallOptions;
+  readonly #facades: { readonly calls: FacadeClass; readonly casts: FacadeClass };
+  #call: CallsOf<Calls> | undefined = undefined;
+  #cast: CastsOf<Casts> | undefined = undefined;
+
+  constructor(target: Pid | Name, options: CallOptions, facades: { readonly calls: FacadeClass; readonly casts: FacadeClass }) {
+    this.#target = target;
+    this.#options = options;
+    this.#facades = facades;
+  }
+
+  get pid(): Pid<Info> {
+    const target = this.#target;
+    if (target instanceof LocalPid) return target as LocalPid<Info>;
+    const pid = nameBase(target as Name).whereis(currentNode());
+    if (pid === undefined) throw noProcess(target, "pid");
+    return pid as LocalPid<Info>;
+  }
+
+  get call(): CallsOf<Calls> {
+    this.#call ??= new this.#facades.calls(
+      this.#target,
+      this.#options.timeoutMs ?? DEFAULT_CALL_TIMEOUT_MS,
+      this.#options.signal,
+    ) as CallsOf<Calls>;
+    return this.#call;
+  }
+
+  get cast(): CastsOf<Casts> {
+    this.#cast ??= new this.#facades.casts(this.#target, 0, undefined) as CastsOf<Casts>;
+    return this.#cast;
+  }
+
+  with(options: CallOptions): ServerRef<Calls, Casts, Info> {
+    if (options.timeoutMs !== undefined) checkDelay(options.timeoutMs, "timeoutMs");
+    return new LocalServerRef(this.#target, { ...this.#options, ...options }, this.#facades);
+  }
+
+  stop(reason: ExitReason = "normal", timeoutMs: number = Number.POSITIVE_INFINITY): Promise<void> {
+    return stopServer(this.#target, reason, timeoutMs);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (resolve(this.#target) === undefined) return;
+    await this.stop("normal");
+  }
+}
+
+/** Makes references for one module. */
+export function clientOf<Calls, Casts, Info>(
+  calls: object | undefined,
+  casts: object | undefined,
+): (target: Pid | Name) => ServerRef<Calls, Casts, Info> {
+  const facades = { calls: facadeClass(calls, callMethod), casts: facadeClass(casts, castMethod) };
+  return (target) => {
+    if (!(target instanceof LocalPid) && !isName(target)) throw badArgument("target", target, "a pid or a name");
+    return new LocalServerRef(target, {}, facades);
+  };
+}
+
+const anyFacades = { calls: proxyClass(callMethod), casts: proxyClass(castMethod) };
+
+/** For references by type alone, whose operations are not known at run time: the only place with a proxy. */
+function proxyClass(makeMethod: (operation: string) => (this: Facade, ...args: unknown[]) => unknown): FacadeClass {
+  return class {
+    constructor(target: Pid | Name, timeoutMs: number, signal: AbortSignal | undefined) {
+      const facade: Facade = { [to]: target, [within]: timeoutMs, [until]: signal };
+      // biome-ignore lint/correctness/noConstructorReturn: the proxy is the object
+      return new Proxy(this, {
+        // A promise check must not become a call.
+        get: (_self, operation) => (typeof operation === "string" && operation !== "then" ? makeMethod(operation).bind(facade) : undefined),
+      });
+    }
+  } as FacadeClass;
+}
+
+/** A reference by type alone: the implementation need not be loaded in this program. */
+export function anyRef(target: Name | Pid): ServerRef<never, never, never> {
+  return new LocalServerRef(target, {}, anyFacades);
+}

@@ -1,0 +1,146 @@
+/**
+ * Every coded error of this package, in one table: the code, what its details hold, and what to try.
+ * Exit reasons are data and live in `process/exit-reason.ts`; these are for the caller of an operation.
+ */
+import type { ExitReason } from "./process/exit-reason.ts";
+import type { Pid } from "./process/pid.ts";
+
+/** What each code's `details` holds. */
+export interface ErrorDetails {
+  readonly INTERLOCK_CALL_TIMEOUT: { readonly target: string; readonly request: string; readonly timeoutMs: number };
+  readonly INTERLOCK_NOPROC: { readonly target: string };
+  readonly INTERLOCK_NOCONNECTION: { readonly target: string };
+  readonly INTERLOCK_CALLEE_EXIT: { readonly target: string; readonly request: string; readonly reason: ExitReason };
+  readonly INTERLOCK_CALL_CYCLE: { readonly cycle: readonly string[] };
+  readonly INTERLOCK_CALLING_SELF: { readonly target: string; readonly request: string };
+  readonly INTERLOCK_MAILBOX_FULL: { readonly target: string; readonly capacity: number };
+  readonly INTERLOCK_ALREADY_STARTED: { readonly name: string; readonly pid: Pid };
+  readonly INTERLOCK_START_FAILED: { readonly label: string; readonly reason: ExitReason };
+  readonly INTERLOCK_START_IGNORED: { readonly label: string };
+  readonly INTERLOCK_ABORTED: { readonly target: string; readonly request: string };
+  readonly INTERLOCK_PROCESS_EXIT: { readonly pid: string; readonly reason: ExitReason };
+  readonly INTERLOCK_BAD_ARGUMENT: { readonly argument: string; readonly got: string; readonly expected: string };
+  readonly INTERLOCK_BAD_RETURN: { readonly label: string; readonly callback: string; readonly got: string };
+  readonly INTERLOCK_UNDEFINED_CALLBACK: { readonly label: string; readonly callback: string };
+  readonly INTERLOCK_NAME_TAKEN: { readonly name: string; readonly pid: Pid };
+  readonly INTERLOCK_ALREADY_NAMED: { readonly pid: string; readonly name: string };
+  readonly INTERLOCK_NOT_OWNER: { readonly what: string; readonly owner: string; readonly caller: string };
+  readonly INTERLOCK_MAX_CHILDREN: { readonly supervisor: string; readonly maxChildren: number };
+  readonly INTERLOCK_CHILD: {
+    readonly supervisor: string;
+    readonly id: string;
+    readonly problem: "not_found" | "running" | "restarting" | "already_present" | "already_started";
+    readonly pid?: Pid | undefined;
+  };
+  readonly INTERLOCK_CONFIG_INVALID: {
+    readonly application: string;
+    readonly issues: readonly { readonly path: string; readonly message: string; readonly source: string }[];
+  };
+  readonly INTERLOCK_APPLICATION: { readonly application: string; readonly problem: string };
+  readonly INTERLOCK_TIMEOUT: { readonly operation: string; readonly timeoutMs: number };
+  readonly INTERLOCK_TABLE: { readonly table: string; readonly problem: string };
+}
+
+export type ErrorCode = keyof ErrorDetails;
+
+/** What to try, by code. One table, from which `docs/errors.md` is written. */
+export const hints: { readonly [Code in ErrorCode]: string } = {
+  INTERLOCK_CALL_TIMEOUT:
+    "The callee is alive but slow: look at processInfo(pid).mailboxLength and currentHandler, answer with later() when the work is slow, or give the call more time with .with({ timeoutMs }).",
+  INTERLOCK_NOPROC:
+    "Nothing runs under that pid or name: check that its supervisor has started it, or that it has not ended just before.",
+  INTERLOCK_NOCONNECTION: "The link to that node is down: check that the node runs and is reachable.",
+  INTERLOCK_CALLEE_EXIT:
+    "The callee ended while it held the call: its crash report has the cause. Retry only if the call may safely happen twice.",
+  INTERLOCK_CALL_CYCLE:
+    "These processes wait for each other. Break the cycle: turn one call into a cast, or answer it with later().",
+  INTERLOCK_CALLING_SELF: "A process cannot wait for itself: call the function directly, or cast.",
+  INTERLOCK_MAILBOX_FULL: "The callee is not keeping up: slow the senders, raise the capacity, or spread the work.",
+  INTERLOCK_ALREADY_STARTED: "That name is taken by the process in details.pid: use it, or start under another name.",
+  INTERLOCK_START_FAILED: "init did not succeed: details.reason says why.",
+  INTERLOCK_START_IGNORED: "init answered ignore(): there is no process to refer to.",
+  INTERLOCK_ABORTED: "The signal given to .with({ signal }) was aborted before the answer came.",
+  INTERLOCK_PROCESS_EXIT:
+    "This code belongs to a process that has ended, so what it does counts no more. Pass self.signal to whatever it awaits.",
+  INTERLOCK_BAD_ARGUMENT: "Correct the argument that the message names.",
+  INTERLOCK_BAD_RETURN: "Return one of the results of this behaviour: reply, noreply, later, stop, ready, ignore.",
+  INTERLOCK_UNDEFINED_CALLBACK: "Declare the handler in the module, or correct the name in the request.",
+  INTERLOCK_NAME_TAKEN: "A name belongs to one process at a time: unregister it first, or choose another.",
+  INTERLOCK_ALREADY_NAMED: "A process has one registered name at most: unregister the old one first.",
+  INTERLOCK_NOT_OWNER: "Only the owner may do this: ask the owner by a message.",
+  INTERLOCK_MAX_CHILDREN: "The supervisor is at its maxChildren: raise it, or refuse the work upstream.",
+  INTERLOCK_CHILD: "See whichChildren() for the ids that exist and what they do now.",
+  INTERLOCK_CONFIG_INVALID: "Correct each value where it comes from: the source stands beside it.",
+  INTERLOCK_APPLICATION: "Start the applications it needs first, or use ensureAllStarted().",
+  INTERLOCK_TIMEOUT: "Give it more time, or find out what holds it up.",
+  INTERLOCK_TABLE: "Check that the table's owner is alive and that the operation fits the table's kind.",
+};
+
+const brand = Symbol.for("interlock.error");
+
+/**
+ * The one class of coded errors. `code` is stable, `details` is typed by it, `hint` says what to try; `message` says
+ * what failed, on what, with what was got and expected.
+ *
+ * @example
+ * try { await bank.call.balance(); } catch (error) {
+ *   if (isError(error, "INTERLOCK_CALL_TIMEOUT")) console.warn(error.details.timeoutMs, error.hint); else throw error;
+ * }
+ */
+export class InterlockError<Code extends ErrorCode = ErrorCode> extends Error {
+  readonly code: Code;
+  readonly details: ErrorDetails[Code];
+
+  constructor(code: Code, message: string, details: ErrorDetails[Code], options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.details = details;
+  }
+
+  override get name(): string {
+    return "InterlockError";
+  }
+
+  get hint(): string {
+    return hints[this.code];
+  }
+}
+// On the prototype, so that two copies of this package recognise each other's errors.
+Object.defineProperty(InterlockError.prototype, brand, { value: true });
+
+/** Whether `error` is Interlock's error of this code, from whichever copy of the package it comes. */
+export function isError<const Code extends ErrorCode>(error: unknown, code: Code): error is InterlockError<Code> {
+  return (
+    typeof error === "object" &&
+    error !== null &&
+    (error as { [brand]?: true })[brand] === true &&
+    (error as InterlockError).code === code
+  );
+}
+
+/** The error for a wrong argument, in one form: what it is called, what was got, what was expected. */
+export function badArgument(argument: string, got: unknown, expected: string): InterlockError<"INTERLOCK_BAD_ARGUMENT"> {
+  const shown = show(got);
+  return new InterlockError(
+    "INTERLOCK_BAD_ARGUMENT",
+    `Bad argument: expected ${argument} to be ${expected}, got ${shown}`,
+    { argument, got: shown, expected },
+  );
+}
+
+/** A short, safe rendering of any value for messages. */
+export function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+  if (typeof value === "function") return `function ${value.name || "(anonymous)"}`;
+  if (value instanceof Error) return `${value.name}: ${value.message}`;
+  if (typeof value !== "object" || value === null) return String(value);
+  try {
+    const text = JSON.stringify(value, (_key, inner: unknown) =>
+      typeof inner === "bigint" ? `${inner}n` : inner instanceof Error ? `${inner.name}: ${inner.message}` : inner,
+    );
+    if (text !== undefined) return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  } catch {
+    // Cyclic, or a toJSON that throws: the constructor's name has to do.
+  }
+  return Object.prototype.toString.call(value);
+}

@@ -1,0 +1,96 @@
+/**
+ * A node: the processes, names and scheduler that belong together, on one set of ports. A program has a default node;
+ * `createNode` of the cluster package and simulations make further ones.
+ */
+import { useContainment } from "./process/containment.ts";
+import type { Home, NodeName } from "./process/pid.ts";
+import { LocalPid } from "./process/pid.ts";
+import type { Process } from "./process/process.ts";
+import { ProcessTimer, type Timer } from "./process/timer.ts";
+import { type Report, type ReportHandler, reportChannel, writeToStderr } from "./report/report.ts";
+import { nodeRuntime, type Runtime } from "./runtime.ts";
+import { Scheduler } from "./scheduler/scheduler.ts";
+
+export interface NodeOptions {
+  readonly name?: NodeName;
+  readonly runtime?: Runtime;
+  /** Whether messages are deep-frozen on send. Default: unless NODE_ENV is `production`. */
+  readonly freeze?: boolean;
+}
+
+export class LocalNode implements Home {
+  readonly name: NodeName;
+  readonly index = 0;
+  readonly runtime: Runtime;
+  readonly scheduler: Scheduler;
+  readonly freeze: boolean;
+  readonly names: Map<string, Process> = new Map();
+  /** A pid of no process: where a name led nowhere. */
+  readonly nobody: LocalPid;
+  /** Lingering code and stray errors of the dead, so far. */
+  lingering = 0;
+  processCount = 0;
+  /** Handles every report after the diagnostics channel; replace it to log in your own way. */
+  onReport: ReportHandler = writeToStderr;
+  #ids = 0;
+  #first: Process | undefined = undefined;
+  #last: Process | undefined = undefined;
+
+  constructor(options: NodeOptions = {}) {
+    this.name = options.name ?? "nonode@nohost";
+    this.runtime = options.runtime ?? nodeRuntime;
+    this.freeze = options.freeze ?? process.env["NODE_ENV"] !== "production";
+    this.scheduler = new Scheduler(this.runtime);
+    this.nobody = new LocalPid(this, 0, undefined);
+    useContainment();
+  }
+
+  nextId(): number {
+    return ++this.#ids;
+  }
+
+  admit(process: Process): void {
+    process.before = this.#last;
+    if (this.#last === undefined) this.#first = process;
+    else this.#last.after = process;
+    this.#last = process;
+    this.processCount++;
+  }
+
+  forget(process: Process): void {
+    if (process.before === undefined) this.#first = process.after;
+    else process.before.after = process.after;
+    if (process.after === undefined) this.#last = process.before;
+    else process.after.before = process.before;
+    process.before = process.after = undefined;
+    this.processCount--;
+  }
+
+  *processes(): Iterable<Process> {
+    for (let process = this.#first; process !== undefined; process = process.after) yield process;
+  }
+
+  /** Runs `callback` in `delayMs` milliseconds, unless cancelled. */
+  after(delayMs: number, callback: () => void): Timer {
+    return new ProcessTimer(this, undefined, delayMs, callback);
+  }
+
+  report(report: Report): void {
+    if (reportChannel.hasSubscribers) reportChannel.publish(report);
+    try {
+      this.onReport(report);
+    } catch (error) {
+      // A failing report handler must not take a bystander down, nor may its failure vanish.
+      if (this.onReport !== writeToStderr)
+        writeToStderr({ type: "warning", pid: undefined, label: "report handler", text: "failed", details: error, at: report.at });
+    }
+  }
+}
+
+let theDefault: LocalNode | undefined;
+
+/** The node that serves outside any process. */
+export function defaultNode(): LocalNode {
+  theDefault ??= new LocalNode();
+  return theDefault;
+}

@@ -1,0 +1,41 @@
+/** Aliases: addresses of a process that can be given up before the process ends. @see erlang:alias/1 */
+import { Reference } from "./pid.ts";
+import type { Process } from "./process.ts";
+
+/** Takes messages of type `M` for its process until it is dropped; after that they vanish silently. */
+export interface Alias<in M = never> {
+  /** For the compiler only. */
+  readonly "~alias": (message: M) => void;
+  /** @returns whether it was active. @see erlang:unalias/1 */
+  unalias(): boolean;
+}
+
+export interface AliasOptions {
+  /** Ends with the first message through it. */
+  readonly reply?: boolean;
+}
+
+export class LocalAlias<M = never> extends Reference implements Alias<M> {
+  declare readonly "~alias": (message: M) => void;
+  #process: Process | undefined;
+  readonly #once: boolean;
+
+  constructor(process: Process, once: boolean) {
+    super();
+    this.#process = process;
+    this.#once = once;
+  }
+
+  /** Whom a message goes to now. */
+  receiver(): Process | undefined {
+    const process = this.#process;
+    if (this.#once) this.#process = undefined;
+    return process;
+  }
+
+  unalias(): boolean {
+    const active = this.#process?.alive === true;
+    this.#process = undefined;
+    return active;
+  }
+}

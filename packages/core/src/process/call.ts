@@ -1,0 +1,143 @@
+/**
+ * A call in flight: the envelope in the callee's mailbox, the caller's promise and its timeout are one object.
+ * Replies go to the promise, never through the caller's mailbox, so a call costs the same however full that is, and a
+ * late reply cannot turn up as a message (OTP 24's process alias, without the alias).
+ */
+import { InterlockError } from "../errors.ts";
+import { callTimedOut } from "../report/telemetry.ts";
+import { IDLE, type Timed } from "../scheduler/timer-queue.ts";
+import { runAs } from "./context.ts";
+import { CALL, Envelope, INLINE_CALL } from "./mailbox.ts";
+import { add, remove } from "./one-or-many.ts";
+import type { Process } from "./process.ts";
+
+type Resolve = (value: unknown) => void;
+type Reject = (error: unknown) => void;
+
+// One executor for all promises: a closure per call would cost 128 bytes.
+let lastResolve: Resolve;
+let lastReject: Reject;
+const executor = (resolve: Resolve, reject: Reject): void => {
+  lastResolve = resolve;
+  lastReject = reject;
+};
+
+export class PendingCall extends Envelope implements Timed {
+  /** Undefined once there is an answer. */
+  resolve: Resolve | undefined;
+  readonly reject: Reject;
+  readonly promise: Promise<unknown>;
+  readonly caller: Process | undefined;
+  readonly callee: Process;
+  /** The callee has taken `from` or answered `later`: it does not wait for anyone because of this call. */
+  deferred = false;
+  /** Whether the caller's handler was unreturned when it called: only then may it be awaiting, and close a cycle. */
+  edge = false;
+  readonly timeoutMs: number;
+  due = 0;
+  order = 0;
+  slot: number = IDLE;
+  before: Timed | undefined = undefined;
+  after: Timed | undefined = undefined;
+  /** Removes the listener on the caller's AbortSignal. */
+  disarm: (() => void) | undefined = undefined;
+
+  constructor(
+    operation: unknown,
+    args: readonly unknown[] | undefined,
+    caller: Process | undefined,
+    callee: Process,
+    timeoutMs: number,
+    kind: number = CALL,
+  ) {
+    super(kind, operation, args);
+    this.promise = new Promise(executor);
+    this.resolve = lastResolve;
+    this.reject = lastReject;
+    this.caller = caller;
+    this.callee = callee;
+    this.timeoutMs = timeoutMs;
+    if (caller !== undefined) caller.calls = add(caller.calls, this);
+    if (timeoutMs !== Number.POSITIVE_INFINITY) callee.node.scheduler.timers.startFresh(this, timeoutMs);
+  }
+
+  get settled(): boolean {
+    return this.resolve === undefined;
+  }
+
+  reply(value: unknown): void {
+    const resolve = this.resolve;
+    if (resolve === undefined) return; // Late: dropped.
+    this.#settle();
+    resolve(value);
+  }
+
+  fail(error: Error): void {
+    if (this.resolve === undefined) return;
+    this.#settle();
+    // A rejection that nobody awaits is attributed to the context that rejects: that must be the caller's.
+    if (this.caller === undefined) this.reject(error);
+    else runAs(this.caller, rejectCall, { call: this, error });
+  }
+
+  fire(): void {
+    const target = `${this.callee.pid} (${this.callee.body.label})`;
+    const request = String(this.payload);
+    if (callTimedOut.hasSubscribers) callTimedOut.publish({ target, request, timeoutMs: this.timeoutMs });
+    this.fail(
+      new InterlockError("INTERLOCK_CALL_TIMEOUT", `Call ${request} to ${target} had no answer within ${this.timeoutMs} ms`, {
+        target,
+        request,
+        timeoutMs: this.timeoutMs,
+      }),
+    );
+  }
+
+  #settle(): void {
+    this.resolve = undefined;
+    if (this.slot !== IDLE) this.callee.node.scheduler.timers.cancel(this);
+    if (this.caller !== undefined) this.caller.calls = remove(this.caller.calls, this);
+    this.disarm?.();
+    if (this.deferred) this.callee.extras?.deferred?.delete(this);
+  }
+}
+
+/**
+ * A call that an idle callee handles at once, on the caller's stack. Most are answered right there and never need a
+ * promise of their own, a timeout or an entry with the caller; the others become a `PendingCall` when that shows.
+ */
+export class InlineCall extends Envelope {
+  readonly caller: Process | undefined;
+  readonly timeoutMs: number;
+  #pending: PendingCall | undefined = undefined;
+
+  constructor(operation: unknown, args: readonly unknown[], caller: Process | undefined, timeoutMs: number) {
+    super(INLINE_CALL, operation, args);
+    this.caller = caller;
+    this.timeoutMs = timeoutMs;
+  }
+
+  pending(callee: Process): PendingCall {
+    this.#pending ??= new PendingCall(this.payload, this.args, this.caller, callee, this.timeoutMs);
+    return this.#pending;
+  }
+
+  /** Set by the callee's reply when nobody had to wait for it. */
+  answered = false;
+  value: unknown = undefined;
+
+  reply(value: unknown): void {
+    if (this.#pending !== undefined) return this.#pending.reply(value);
+    this.answered = true;
+    this.value = value;
+  }
+
+  /** What the caller gets. */
+  answer(callee: Process): Promise<unknown> {
+    return this.answered ? Promise.resolve(this.value) : this.pending(callee).promise;
+  }
+}
+
+function rejectCall(_process: Process, failure: { readonly call: PendingCall; readonly error: Error }): void {
+  failure.call.reject(failure.error);
+}

@@ -1,0 +1,117 @@
+/**
+ * Monitors: one-way, counted, each fires exactly once. The reference, the matcher of its DOWN and the record in both
+ * processes are one object.
+ */
+import { badArgument } from "../errors.ts";
+import type { ExitReason } from "./exit-reason.ts";
+import { Envelope, SIGNAL } from "./mailbox.ts";
+import { isSelection, type Matcher, type Selection } from "./matcher.ts";
+import { add, remove } from "./one-or-many.ts";
+import { type LocalPid, type Pid, type Ref, Reference } from "./pid.ts";
+import type { Process } from "./process.ts";
+import type { Down } from "./signal.ts";
+
+export interface Monitor {
+  readonly ref: Ref;
+  /** Takes the DOWN of this monitor. */
+  readonly down: Matcher<Down>;
+  /**
+   * Ends the monitor; a DOWN that is already in the mailbox stays there unless `flush`.
+   * @returns whether the monitor was still there.
+   * @see erlang:demonitor/2
+   */
+  demonitor(options?: { readonly flush?: boolean }): boolean;
+}
+
+export interface MonitorOptions {
+  /** Replaces `"DOWN"` as the `type` of the message. */
+  readonly tag?: string;
+}
+
+export class LocalMonitor extends Reference implements Monitor, Selection {
+  readonly watcher: Process;
+  readonly tag: string;
+  readonly name: string | undefined;
+  /** Undefined once the monitor has fired or was ended. */
+  target: Process | undefined;
+
+  constructor(watcher: Process, target: Process | undefined, name: string | undefined, tag: string) {
+    super();
+    this.watcher = watcher;
+    this.target = target;
+    this.name = name;
+    this.tag = tag;
+  }
+
+  get ref(): Ref {
+    return this;
+  }
+
+  get down(): Matcher<Down> {
+    return this;
+  }
+
+  // As a selection: DOWN messages are indexed by their reference, which is this.
+  get keys(): readonly unknown[] {
+    return [this];
+  }
+  get user(): boolean {
+    return false;
+  }
+  get signals(): boolean {
+    return true;
+  }
+  get exact(): boolean {
+    return true;
+  }
+  matches(message: unknown): boolean {
+    return (message as { ref?: unknown } | undefined)?.ref === this;
+  }
+
+  fire(pid: LocalPid, reason: ExitReason): void {
+    this.target = undefined;
+    this.watcher.watching = remove(this.watcher.watching, this);
+    const down = { type: this.tag as "DOWN", ref: this, pid: pid as Pid, name: this.name, reason } satisfies Down;
+    this.watcher.deliver(new Envelope(SIGNAL, down, undefined));
+  }
+
+  /** The watcher has ended. */
+  forget(): void {
+    const target = this.target;
+    this.target = undefined;
+    if (target !== undefined) target.watchers = remove(target.watchers, this);
+  }
+
+  demonitor(options?: { readonly flush?: boolean }): boolean {
+    const target = this.target;
+    if (target !== undefined) {
+      this.forget();
+      this.watcher.watching = remove(this.watcher.watching, this);
+    }
+    if (options?.flush === true) this.watcher.body.flush(this.watcher, this);
+    return target !== undefined;
+  }
+}
+
+isSelection(LocalMonitor);
+
+/** Starts to watch. A target that is gone already gives DOWN with `noproc` at once. */
+export function startMonitor(
+  watcher: Process,
+  target: Process | undefined,
+  pid: LocalPid,
+  name: string | undefined,
+  options: MonitorOptions | undefined,
+): LocalMonitor {
+  const tag = options?.tag ?? "DOWN";
+  if (typeof tag !== "string") throw badArgument("tag", tag, "a string");
+  const monitor = new LocalMonitor(watcher, target, name, tag);
+  if (target === undefined || !target.alive) {
+    monitor.target = undefined;
+    monitor.fire(pid, "noproc");
+  } else {
+    watcher.watching = add(watcher.watching, monitor);
+    target.watchers = add(target.watchers, monitor);
+  }
+  return monitor;
+}

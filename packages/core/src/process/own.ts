@@ -1,0 +1,58 @@
+/** Resources that belong to a process, as ports do in Erlang: closed when it ends; their errors are its errors. */
+import { badArgument } from "../errors.ts";
+import { runAs } from "./context.ts";
+import { crash } from "./crash.ts";
+import { lingered } from "./lingering.ts";
+import type { Process } from "./process.ts";
+
+/** What can be owned: anything that can be disposed, closed, destroyed or ended. */
+export type Ownable =
+  | Disposable
+  | AsyncDisposable
+  | { close(): unknown }
+  | { destroy(): unknown }
+  | { end(): unknown }
+  | { terminate(): unknown };
+
+interface Emitter {
+  on(event: "error", listener: (error: unknown) => void): unknown;
+  off(event: "error", listener: (error: unknown) => void): unknown;
+}
+
+export function own<R extends Ownable>(process: Process, resource: R): R {
+  const dispose = closerOf(resource);
+  if (dispose === undefined)
+    throw badArgument("resource", resource, "disposable, or to have close, destroy, terminate or end");
+  const extras = process.more();
+  extras.owned ??= new Set();
+  extras.owned.add({
+    close: () => {
+      try {
+        const closing: unknown = dispose();
+        if (closing instanceof Promise) closing.catch((error: unknown) => lingered(process, "threw", error));
+      } catch (error) {
+        lingered(process, "threw", error);
+      }
+    },
+  });
+  if (isEmitter(resource)) {
+    resource.on("error", (error) => {
+      if (process.alive) runAs(process, crash, error);
+      // After the end an owned resource may well complain about being closed: nobody's concern any more.
+    });
+  }
+  return resource;
+}
+
+function closerOf(resource: Ownable): (() => unknown) | undefined {
+  const any = resource as Partial<Record<string | symbol, unknown>>;
+  for (const key of [Symbol.dispose, Symbol.asyncDispose, "destroy", "terminate", "close", "end"]) {
+    const close = any[key];
+    if (typeof close === "function") return () => (close as () => unknown).call(resource);
+  }
+  return undefined;
+}
+
+function isEmitter(resource: unknown): resource is Emitter {
+  return typeof (resource as Partial<Emitter>).on === "function" && typeof (resource as Partial<Emitter>).off === "function";
+}

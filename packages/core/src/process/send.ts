@@ -1,0 +1,93 @@
+/** Sending. Never blocks; never throws for the state of the receiver. @see erlang:send/2 */
+import { badArgument, InterlockError } from "../errors.ts";
+import { currentNode, isName, type Name, nameBase } from "../naming/name.ts";
+import { type Alias, LocalAlias } from "./alias.ts";
+import { currentProcess } from "./context.ts";
+import { fenceError } from "./exit-reason.ts";
+import { deepFreeze } from "./freeze.ts";
+import { Envelope, MESSAGE } from "./mailbox.ts";
+import { LocalPid, type Pid } from "./pid.ts";
+import { DEAD, type Process } from "./process.ts";
+import { ProcessTimer, type Timer } from "./timer.ts";
+
+/** Where a message can go. */
+export type Destination<M> = Pid<M> | Alias<M> | Name;
+
+/** Code of the dead does nothing any more: whatever it calls here throws. */
+export function fence(): Process | undefined {
+  const process = currentProcess();
+  if (process !== undefined && (process.flags & DEAD) !== 0)
+    throw fenceError(process.pid.toString(), process.exitReason);
+  return process;
+}
+
+/**
+ * Sends `message`. To a process that has ended it vanishes; a full mailbox acts by its overflow rule.
+ *
+ * **Errors** `INTERLOCK_NOPROC` for a local name that nobody has, as OTP's badarg.
+ *
+ * @example
+ * send(ponger, { type: "ping", from: self.pid });
+ */
+export function send<M>(target: Destination<M>, message: NoInfer<M>): void {
+  fence();
+  const process = target instanceof LocalPid ? target.process : receiverOf(target);
+  if (process !== undefined) deliverMessage(process, message);
+}
+
+/** As `send`, and says whether the message was put into a mailbox: false for a full one and for the dead. */
+export function trySend<M>(target: Destination<M>, message: NoInfer<M>): boolean {
+  fence();
+  const process =
+    target instanceof LocalPid ? target.process : isName(target) ? nameBase(target).whereis(currentNode())?.process : receiverOf(target);
+  return process !== undefined && deliverMessage(process, message);
+}
+
+/** Sends after `delayMs` milliseconds. A name is resolved when the time has come; a timer to a pid ends with it. */
+export function sendAfter<M>(delayMs: number, target: Pid<M> | Name, message: NoInfer<M>): Timer {
+  fence();
+  return startTimer(delayMs, target, () => message);
+}
+
+/** As `sendAfter`, and the message is `{ type: "timeout", ref, message }`. @see erlang:start_timer/3 */
+export function sendTimeoutAfter<T>(delayMs: number, target: Pid<TimerMessage<T>> | Name, message: T): Timer {
+  fence();
+  return startTimer(delayMs, target, (timer) => ({ type: "timeout", ref: timer.ref, message }));
+}
+
+export interface TimerMessage<T> {
+  readonly type: "timeout";
+  readonly ref: Timer["ref"];
+  readonly message: T;
+}
+
+function startTimer(delayMs: number, target: Pid | Name, make: (timer: ProcessTimer) => unknown): Timer {
+  checkDelay(delayMs);
+  const node = currentNode();
+  const owner = target instanceof LocalPid ? target.process : undefined;
+  return new ProcessTimer(node, owner, delayMs, (timer) => {
+    const process = owner ?? (isName(target) ? nameBase(target).whereis(node)?.process : undefined);
+    if (process?.alive === true) deliverMessage(process, make(timer));
+  });
+}
+
+export function checkDelay(delayMs: number, what = "delayMs"): void {
+  if (typeof delayMs !== "number" || Number.isNaN(delayMs) || delayMs < 0)
+    throw badArgument(what, delayMs, "a number of milliseconds, 0 or more");
+}
+
+export function deliverMessage(process: Process, message: unknown): boolean {
+  if (process.node.freeze) deepFreeze(message);
+  return process.deliver(new Envelope(MESSAGE, message, undefined)) && (process.flags & DEAD) === 0;
+}
+
+function receiverOf(target: unknown): Process | undefined {
+  if (target instanceof LocalAlias) return target.receiver();
+  if (!isName(target)) throw badArgument("target", target, "a pid, a name or an alias");
+  const pid = nameBase(target).whereis(currentNode());
+  if (pid === undefined)
+    throw new InterlockError("INTERLOCK_NOPROC", `Cannot send to ${target}: nobody has that name`, {
+      target: target.toString(),
+    });
+  return pid.process;
+}

@@ -1,0 +1,21 @@
+/**
+ * Telemetry on `node:diagnostics_channel`: a check that costs half a nanosecond while nobody listens.
+ *
+ * @example
+ * import { subscribe } from "node:diagnostics_channel";
+ * subscribe("interlock:mailbox.long", (event) => console.warn(event));
+ */
+import { channel } from "node:diagnostics_channel";
+
+type Channel = ReturnType<typeof channel>;
+
+/** `{ pid, label, length }`: a mailbox reached 10 000 messages; once per episode. */
+export const mailboxLong: Channel = channel("interlock:mailbox.long");
+/** `{ pid, label, capacity, overflow }`: a bounded mailbox refused or threw away a message. */
+export const mailboxDropped: Channel = channel("interlock:mailbox.dropped");
+/** `{ pid, label }` */
+export const processSpawned: Channel = channel("interlock:process.spawn");
+/** `{ pid, label, reason }` */
+export const processExited: Channel = channel("interlock:process.exit");
+/** `{ target, request, timeoutMs }` */
+export const callTimedOut: Channel = channel("interlock:call.timeout");

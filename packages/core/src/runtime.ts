@@ -1,0 +1,61 @@
+/**
+ * The ports: everything outside a runtime that is not a function of its inputs. Production plugs in Node.js, simulation
+ * plugs in virtual time and a seed. No other file of this package touches the clock, timers or randomness (a test reads
+ * the sources and fails otherwise).
+ */
+import { performance } from "node:perf_hooks";
+
+/** Two clocks, both in milliseconds: `now` never goes back, `wallTime` is the time of day (Unix epoch). */
+export interface Clock {
+  now(): number;
+  wallTime(): number;
+}
+
+/** One-shot timers. `delayMs` is between 0 and 2^31 - 1: the timer queue splits longer waits. */
+export interface Timers {
+  set(callback: () => void, delayMs: number): unknown;
+  clear(handle: unknown): void;
+}
+
+/** How the scheduler is woken: still in this turn of the event loop, or in its next one. */
+export interface Turns {
+  microtask(callback: () => void): void;
+  immediate(callback: () => void): void;
+}
+
+/** A number in [0, 1). */
+export type Random = () => number;
+
+/**
+ * Chooses which runnable process goes next: an index below `length`. `undefined` is first in, first out, and lets the
+ * scheduler take its shortcuts (a wake or a call that skips the run queue); a port that picks sees every decision.
+ */
+export type Pick = (length: number) => number;
+
+export interface Runtime {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly turns: Turns;
+  readonly random: Random;
+  readonly pick?: Pick | undefined;
+}
+
+const resolved = Promise.resolve();
+
+/** Node.js itself. */
+export const nodeRuntime: Runtime = {
+  clock: {
+    now: () => performance.now(),
+    wallTime: () => Date.now(),
+  },
+  timers: {
+    set: (callback, delayMs) => setTimeout(callback, delayMs),
+    clear: (handle) => clearTimeout(handle as NodeJS.Timeout),
+  },
+  turns: {
+    // A reaction of a settled promise is a microtask at two thirds of queueMicrotask's price: no AsyncResource is made.
+    microtask: (callback) => void resolved.then(callback),
+    immediate: (callback) => void setImmediate(callback),
+  },
+  random: Math.random,
+};
