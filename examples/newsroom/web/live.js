@@ -1,0 +1,27 @@
+/**
+ * What the newsroom says without being asked, as events on `live`: `ticker`, `tree`, `report`, `articles`, and
+ * `connection` when the line to it is lost or found again. One event stream a page; the browser reconnects it.
+ */
+export const live = new EventTarget();
+
+const names = ["ticker", "tree", "report", "articles"];
+let connected;
+
+function say(name, detail) {
+  live.dispatchEvent(new CustomEvent(name, { detail }));
+}
+
+export function goLive({ tree = false } = {}) {
+  const source = new EventSource(tree ? "/api/events?tree=yes" : "/api/events");
+  source.addEventListener("open", () => sayConnected(true));
+  source.addEventListener("error", () => sayConnected(false));
+  for (const name of names) source.addEventListener(name, (event) => say(name, JSON.parse(event.data)));
+  // A page that is put aside must not hold one of the browser's few connections to this host.
+  addEventListener("pagehide", () => source.close());
+}
+
+function sayConnected(now) {
+  if (connected === now) return;
+  connected = now;
+  say("connection", now);
+}
