@@ -27,3 +27,8 @@ export type { ChildOptions, ChildSpec, Restart } from "./behaviour/child-spec.ts
 export { type CrashReport, formatReport, type LingeringReport, type ProgressReport, type Report, type ReportHandler, type SupervisorReport, type WarningReport, writeToStderr } from "./report/report.ts";
 export { defaultNode, LocalNode, type NodeOptions } from "./node.ts";
 export { type Clock, nodeRuntime, type Pick, type Random, type Runtime, type Timers, type Turns } from "./runtime.ts";
+export { type ChildCounts, type ChildInfo, type Supervisor, type SupervisorModule, type SupervisorRef, supervisor } from "./supervision/supervisor.ts";
+export { type DynamicSupervisor, type DynamicSupervisorOptions, dynamicSupervisor } from "./supervision/dynamic-supervisor.ts";
+export { type PartitionSupervisor, type PartitionSupervisorOptions, partitionSupervisor } from "./supervision/partition-supervisor.ts";
+export type { AutoShutdown, RestartLimits } from "./supervision/flags.ts";
+export type { Strategy } from "./supervision/strategy.ts";

@@ -253,11 +253,7 @@ class LocalServerRef<Calls, Casts, Info> implements ServerRef<Calls, Casts, Info
   }
 
   get pid(): Pid<Info> {
-    const target = this.#target;
-    if (target instanceof LocalPid) return target as LocalPid<Info>;
-    const pid = nameBase(target as Name).whereis(currentNode());
-    if (pid === undefined) throw noProcess(target, "pid");
-    return pid as LocalPid<Info>;
+    return pidAt(this.#target) as LocalPid<Info>;
   }
 
   get call(): CallsOf<Calls> {
@@ -287,6 +283,14 @@ class LocalServerRef<Calls, Casts, Info> implements ServerRef<Calls, Casts, Info
     if (resolve(this.#target) === undefined) return;
     await this.stop("normal");
   }
+}
+
+/** The pid behind a pid or a name. **Errors** `INTERLOCK_NOPROC`. */
+export function pidAt(target: Pid | Name): LocalPid {
+  if (target instanceof LocalPid) return target;
+  const pid = nameBase(target as Name).whereis(currentNode());
+  if (pid === undefined) throw noProcess(target, "pid");
+  return pid;
 }
 
 /** Makes references for one module. */

@@ -20,7 +20,7 @@ import { CALL, type Envelope, INLINE_CALL, type MailboxOptions, SIGNAL, SYSTEM }
 import type { LocalMonitor } from "../process/monitor.ts";
 import { each } from "../process/one-or-many.ts";
 import { isThenable } from "../process/plain.ts";
-import { type Body, BUSY, DEAD, HIBERNATED, type Process, RUNNING, SUSPENDED } from "../process/process.ts";
+import { type Body, BUSY, DEAD, HIBERNATED, type Process, RUNNING, STOPPING, SUSPENDED } from "../process/process.ts";
 import type { Exit } from "../process/signal.ts";
 import { admit } from "../process/spawn.ts";
 import { serveSystem, takeSystem } from "../process/system.ts";
@@ -133,7 +133,7 @@ export abstract class GenBody implements Body {
 
   /** Acts on a result. False when the process is busy or has ended. */
   #settle(process: Process, envelope: Envelope, result: unknown): boolean {
-    if ((process.flags & DEAD) !== 0) return false;
+    if ((process.flags & (DEAD | STOPPING)) !== 0) return false;
     if (envelope.kind !== SYSTEM) {
       try {
         const more = this.apply(process, envelope, result);
@@ -150,7 +150,7 @@ export abstract class GenBody implements Body {
   }
 
   #handled(process: Process): boolean {
-    if ((process.flags & (DEAD | BUSY)) !== 0) return false;
+    if ((process.flags & (DEAD | STOPPING)) !== 0) return false;
     process.current = undefined;
     // The handler has returned: what it called and did not await makes no edge any more.
     if (process.calls !== undefined) for (const call of each(process.calls)) call.edge = false;
@@ -167,7 +167,7 @@ export abstract class GenBody implements Body {
     process.more().behaviourPending = promise;
     const returned = (): boolean => {
       if (process.extras?.behaviourPending === promise) process.extras.behaviourPending = undefined;
-      if ((process.flags & DEAD) !== 0) return false; // A late result is dropped.
+      if ((process.flags & (DEAD | STOPPING)) !== 0) return false; // A late result is dropped.
       process.flags = (process.flags & ~BUSY) | RUNNING;
       return true;
     };
@@ -184,7 +184,7 @@ export abstract class GenBody implements Body {
 
   /** A callback threw. OTP: terminate runs with the reason, then the process ends with it. */
   failed(process: Process, error: unknown): void {
-    if ((process.flags & DEAD) !== 0) {
+    if ((process.flags & (DEAD | STOPPING)) !== 0) {
       if (!(error instanceof ProcessExit)) lingered(process, "threw", error);
       return;
     }
@@ -193,6 +193,8 @@ export abstract class GenBody implements Body {
 
   /** Ends the process from inside: terminate, report, death. A failure of terminate replaces the reason. */
   stop(process: Process, reason: ExitReason): void {
+    if ((process.flags & (DEAD | STOPPING)) !== 0) return; // The first reason wins.
+    process.flags |= STOPPING;
     let result: unknown;
     try {
       result = this.terminate(process, reason);

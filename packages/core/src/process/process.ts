@@ -44,6 +44,8 @@ export const LONG = 128;
 /** The mailbox is not in arrival order any more: a selective receive has skipped something. */
 export const SKIPPED = 256;
 export const HIBERNATED = 512;
+/** Its terminate callback runs: no other callback will. */
+export const STOPPING = 1_024;
 
 /** What few processes have. */
 export class Extras {

@@ -1,0 +1,172 @@
+/**
+ * What static and dynamic supervisors share: the process that traps exits, answers operations, reports, counts
+ * restarts and gives up.
+ */
+import { GenBody } from "../behaviour/gen.ts";
+import type { InlineCall, PendingCall } from "../process/call.ts";
+import { type ExitReason, isNormalEnd } from "../process/exit-reason.ts";
+import { CALL, CAST, Envelope, INLINE_CALL } from "../process/mailbox.ts";
+import type { LocalPid } from "../process/pid.ts";
+import { type Process, TRAP_EXIT } from "../process/process.ts";
+import type { Exit } from "../process/signal.ts";
+import type { Restart } from "../behaviour/child-spec.ts";
+import type { SupervisorReport } from "../report/report.ts";
+import type { Flags } from "./flags.ts";
+import { allowRestart, type RestartHistory } from "./restart-intensity.ts";
+import { isOddShutdown, type ShutdownMs } from "./shutdown.ts";
+import { after, type MaybePromise } from "./sequence.ts";
+
+/** What every supervisor's state has. */
+export interface Supervision {
+  flags: Flags;
+  history: RestartHistory;
+}
+
+/** What an operation answers: a value, or an error for its caller alone. */
+export type Answer = { readonly value: unknown } | { readonly error: Error };
+
+/** As a reason when restarts come too fast. @see supervisor's shutdown report */
+const TOO_FAST: ExitReason = "reached_max_restart_intensity";
+
+export abstract class SupervisorBody<State extends Supervision> extends GenBody {
+  abstract override readonly label: string;
+  /** Makes the state and starts the first children. */
+  protected abstract setUp(process: Process, args: readonly unknown[]): MaybePromise<State | { readonly stop: ExitReason }>;
+  protected abstract operate(process: Process, operation: string, args: readonly unknown[]): MaybePromise<Answer>;
+  protected abstract childExited(process: Process, child: LocalPid, reason: ExitReason): MaybePromise<unknown>;
+  /** Retries a restart that failed to start. */
+  protected abstract tryAgain(process: Process, child: unknown): MaybePromise<unknown>;
+  protected abstract stopChildren(process: Process): MaybePromise<unknown>;
+
+  init(process: Process, args: readonly unknown[]): unknown {
+    process.flags |= TRAP_EXIT;
+    return this.setUp(process, args);
+  }
+
+  ready(process: Process, result: unknown): true | { readonly stop: ExitReason } {
+    if ("stop" in (result as object)) return result as { stop: ExitReason };
+    process.state = result;
+    return true;
+  }
+
+  invoke(process: Process, envelope: Envelope): unknown {
+    const { args, kind, payload } = envelope;
+    if (kind === CALL || kind === INLINE_CALL) return this.operate(process, payload as string, args ?? []);
+    if (kind === CAST) return after(this.tryAgain(process, args?.[0]), () => undefined);
+    const message = payload as Partial<Exit>;
+    if (message.type === "EXIT" && message.from !== undefined)
+      return after(this.childExited(process, message.from as LocalPid, message.reason as ExitReason), () => undefined);
+    this.unexpected(process, payload);
+    return undefined;
+  }
+
+  apply(_process: Process, envelope: Envelope, result: unknown): void {
+    if (envelope.kind !== CALL && envelope.kind !== INLINE_CALL) return;
+    const answer = result as Answer;
+    if ("error" in answer) (envelope.kind === CALL ? (envelope as PendingCall) : (envelope as InlineCall).pending(_process)).fail(answer.error);
+    else (envelope as PendingCall | InlineCall).reply(answer.value);
+  }
+
+  terminate(process: Process, _reason: ExitReason): unknown {
+    return process.state === undefined ? undefined : this.stopChildren(process);
+  }
+
+  codeChange(_process: Process, _oldVersion: string, _replacement: unknown): unknown {
+    return undefined;
+  }
+
+  getState(process: Process): unknown {
+    return process.state;
+  }
+
+  status(process: Process): unknown {
+    return process.state;
+  }
+
+  setState(process: Process, state: unknown): void {
+    process.state = state;
+  }
+
+  protected stateOf(process: Process): State {
+    return process.state as State;
+  }
+
+  /** Counts a restart. False when the supervisor gives up: it is stopping then. */
+  protected mayRestart(process: Process, childId: string, child: LocalPid | undefined, restart: Restart): boolean {
+    const state = this.stateOf(process);
+    const { intensity, periodMs } = state.flags;
+    const history = allowRestart(state.history, process.node.runtime.clock.now(), intensity, periodMs);
+    if (history !== "exceeded") {
+      state.history = history;
+      return true;
+    }
+    this.report(process, "shutdown", TOO_FAST, childId, child, restart);
+    this.stop(process, "shutdown");
+    return false;
+  }
+
+  /** Has `tryAgain` called after what already waits, so that a child that cannot start blocks nobody. */
+  protected later(process: Process, child: unknown): void {
+    process.deliver(new Envelope(CAST, "tryAgain", [child]));
+  }
+
+  protected report(
+    process: Process,
+    context: SupervisorReport["context"],
+    reason: ExitReason,
+    childId: string,
+    childPid: LocalPid | undefined,
+    restart: Restart,
+  ): void {
+    process.node.report({
+      type: "supervisor",
+      supervisor: process.extras?.name ?? this.label,
+      supervisorPid: process.pid,
+      context,
+      reason,
+      childId,
+      childPid,
+      restart,
+      at: process.node.runtime.clock.wallTime(),
+    });
+  }
+
+  protected progress(process: Process, childId: string, childPid: LocalPid): void {
+    process.node.report({
+      type: "progress",
+      supervisor: process.extras?.name ?? this.label,
+      supervisorPid: process.pid,
+      childId,
+      childPid,
+      at: process.node.runtime.clock.wallTime(),
+    });
+  }
+
+  protected reportOddShutdown(
+    process: Process,
+    reason: ExitReason,
+    shutdownMs: ShutdownMs,
+    childId: string,
+    child: LocalPid,
+    restart: Restart,
+  ): void {
+    if (isOddShutdown(reason, shutdownMs, restart === "permanent"))
+      this.report(process, "shutdown_error", reason, childId, child, restart);
+  }
+
+  protected unexpected(process: Process, message: unknown): void {
+    process.node.report({
+      type: "warning",
+      pid: process.pid,
+      label: this.label,
+      text: "a supervisor got a message that is none of its own",
+      details: message,
+      at: process.node.runtime.clock.wallTime(),
+    });
+  }
+}
+
+/** Whether a child with this restart type comes back after this reason. */
+export function comesBack(restart: Restart, reason: ExitReason): boolean {
+  return restart === "permanent" || (restart === "transient" && !isNormalEnd(reason));
+}
