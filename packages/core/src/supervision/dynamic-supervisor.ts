@@ -15,6 +15,7 @@ import { LocalPid, type Pid } from "../process/pid.ts";
 import type { Process } from "../process/process.ts";
 import { outcomeOf, startChild as startBySpec, type StartOutcome } from "./child.ts";
 import { type AutoShutdown, checkFlags, type RestartLimits } from "./flags.ts";
+import { RestartHistory } from "./restart-intensity.ts";
 import { after, type MaybePromise } from "./sequence.ts";
 import { shutDown, type ShutdownMs } from "./shutdown.ts";
 import { childProblem, type ChildCounts, type ChildInfo, startFailed } from "./supervisor.ts";
@@ -97,7 +98,7 @@ class SimpleOneForOne extends SupervisorBody<Children> {
 
   protected setUp(process: Process): Children {
     this.#started(process.pid);
-    return { flags: checkFlags(this.#options), history: [], running: new Map(), restarting: new Set() };
+    return { flags: checkFlags(this.#options), history: new RestartHistory(), running: new Map(), restarting: new Set() };
   }
 
   protected operate(process: Process, operation: string, args: readonly unknown[]): MaybePromise<Answer> {

@@ -12,14 +12,14 @@ import type { Exit } from "../process/signal.ts";
 import type { Restart } from "../behaviour/child-spec.ts";
 import type { SupervisorReport } from "../report/report.ts";
 import type { Flags } from "./flags.ts";
-import { allowRestart, type RestartHistory } from "./restart-intensity.ts";
+import type { RestartHistory } from "./restart-intensity.ts";
 import { isOddShutdown, type ShutdownMs } from "./shutdown.ts";
 import { after, type MaybePromise } from "./sequence.ts";
 
 /** What every supervisor's state has. */
 export interface Supervision {
   flags: Flags;
-  history: RestartHistory;
+  readonly history: RestartHistory;
 }
 
 /** What an operation answers: a value, or an error for its caller alone. */
@@ -95,11 +95,7 @@ export abstract class SupervisorBody<State extends Supervision> extends GenBody 
   protected mayRestart(process: Process, childId: string, child: LocalPid | undefined, restart: Restart): boolean {
     const state = this.stateOf(process);
     const { intensity, periodMs } = state.flags;
-    const history = allowRestart(state.history, process.node.runtime.clock.now(), intensity, periodMs);
-    if (history !== "exceeded") {
-      state.history = history;
-      return true;
-    }
+    if (state.history.allows(process.node.runtime.clock.now(), intensity, periodMs)) return true;
     this.report(process, "shutdown", TOO_FAST, childId, child, restart);
     this.stop(process, "shutdown");
     return false;

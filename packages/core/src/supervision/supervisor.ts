@@ -13,6 +13,7 @@ import type { LocalPid, Pid } from "../process/pid.ts";
 import type { Process } from "../process/process.ts";
 import { checkSpec, startChild, type StartOutcome } from "./child.ts";
 import { type AutoShutdown, checkFlags, type RestartLimits } from "./flags.ts";
+import { RestartHistory } from "./restart-intensity.ts";
 import { after, inSequence, type MaybePromise } from "./sequence.ts";
 import { type ShutdownMs, shutDown } from "./shutdown.ts";
 import { restartGroup, type Strategy } from "./strategy.ts";
@@ -116,7 +117,7 @@ class StaticSupervisor extends SupervisorBody<Table> {
   protected setUp(process: Process, args: readonly unknown[]): MaybePromise<Table | { readonly stop: ExitReason }> {
     const flags = checkFlags(this.#module);
     const specs = this.#specs(args);
-    const table: Table = { args, flags, history: [], byId: new Map(), byPid: new Map() };
+    const table: Table = { args, flags, history: new RestartHistory(), byId: new Map(), byPid: new Map() };
     for (const spec of specs) {
       checkSpec(spec, flags.autoShutdown);
       if (table.byId.has(spec.id)) throw badArgument("children", spec.id, "specs with different ids");
