@@ -16,7 +16,7 @@ import { atExit, die } from "../process/exit.ts";
 import { type ExitReason, ProcessExit, reasonOf, showReason } from "../process/exit-reason.ts";
 import { expectEnd, lingered } from "../process/lingering.ts";
 import { join, unlink } from "../process/link.ts";
-import { CALL, type Envelope, INLINE_CALL, type MailboxOptions, SIGNAL, SYSTEM } from "../process/mailbox.ts";
+import { CALL, type Envelope, INLINE_CALL, LEND_AT, type MailboxOptions, SIGNAL, SYSTEM } from "../process/mailbox.ts";
 import type { LocalMonitor } from "../process/monitor.ts";
 import { each } from "../process/one-or-many.ts";
 import { isThenable } from "../process/plain.ts";
@@ -83,6 +83,22 @@ export abstract class GenBody implements Body {
 
   wake(process: Process): void {
     process.schedule();
+  }
+
+  lend(process: Process): void {
+    process.flags |= RUNNING;
+    runAs(process, lendLoop, this);
+  }
+
+  /** On the stack of a sender that has outrun this process: half of what waits, whatever the time. */
+  lendLoop(process: Process): void {
+    for (let handled = 0; handled < LEND_AT / 2; handled++) {
+      if ((process.flags & SUSPENDED) !== 0) break;
+      const envelope = this.next(process);
+      if (envelope === undefined) break;
+      if (!this.handle(process, envelope)) return;
+    }
+    this.rest(process);
   }
 
   /** In the process' context, RUNNING set. */
@@ -276,6 +292,10 @@ function isParentExit(process: Process, envelope: Envelope): boolean {
 
 function loop(process: Process, body: GenBody): void {
   body.loop(process);
+}
+
+function lendLoop(process: Process, body: GenBody): void {
+  body.lendLoop(process);
 }
 
 function inline(process: Process, call: InlineCall): Promise<unknown> {

@@ -26,6 +26,13 @@ export function exitSignal(from: LocalPid, target: Process, reason: ExitReason):
   die(target, reason);
 }
 
+function breakLink(from: LocalPid, to: LocalPid, reason: ExitReason): void {
+  const linked = to.process;
+  if (linked === undefined) return;
+  linked.links = remove(linked.links, from);
+  linkBroken(from, linked, reason);
+}
+
 /** The signal that a link carries. `kill` has become `killed` by now, so it can be trapped. */
 function linkBroken(from: LocalPid, target: Process, reason: ExitReason): void {
   if ((target.flags & DEAD) !== 0) return;
@@ -78,23 +85,16 @@ function bury(process: Process): void {
   const links: OneOrMany<LocalPid> = process.links;
   process.links = undefined;
   // OTP tells links and monitors in no promised order; names are free and both sides of each link undone before anyone runs.
-  for (const other of each(links)) {
-    const linked = other.process;
-    if (linked === undefined) continue;
-    linked.links = remove(linked.links, process.pid);
-    linkBroken(process.pid, linked, reason);
-  }
-  const watchers = process.watchers;
-  process.watchers = undefined;
-  for (const monitor of each(watchers)) monitor.fire(process.pid, reason);
-  const watching = process.watching;
-  process.watching = undefined;
+  if (links instanceof Set) for (const other of links) breakLink(process.pid, other, reason);
+  else if (links !== undefined) breakLink(process.pid, links, reason);
+  const { watchers, watching, calls } = process;
+  process.watchers = process.watching = process.calls = undefined;
+  if (watchers instanceof Set) for (const monitor of watchers) monitor.fire(process.pid, reason);
+  else watchers?.fire(process.pid, reason);
   for (const monitor of each(watching)) monitor.forget();
   process.body.ended(process);
   // Calls of the dead reject last: what awaited them is fenced code.
-  const calls = process.calls;
-  process.calls = undefined;
-  for (const call of calls instanceof Set ? [...calls] : each(calls)) call.fail(fenceError(process.pid.toString(), reason));
+  for (const call of each(calls)) call.fail(fenceError(process.pid.toString(), reason));
   if (extras !== undefined && (extras.abort !== undefined || extras.owned !== undefined)) runAs(process, release, reason);
   process.state = undefined;
   process.face = undefined;

@@ -43,5 +43,11 @@ export interface Bound extends MailboxOptions {
   dropped: number;
 }
 
+/**
+ * A sender that has outrun a behaviour by so many messages lends it its turn, as the Erlang VM takes a sender off its
+ * scheduler: a backlog that grows without bound is promoted by the garbage collector and makes everything slow.
+ */
+export const LEND_AT = 1_024;
+
 /** Crossing this raises `interlock:mailbox.long`, once per episode: until the mailbox was below half of it. */
 export const LONG_MAILBOX = 10_000;

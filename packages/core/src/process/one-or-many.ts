@@ -21,7 +21,9 @@ export function has<T extends object>(some: OneOrMany<T>, one: T): boolean {
   return some === one || (some instanceof Set && some.has(one));
 }
 
+const NONE: readonly never[] = [];
+
 export function each<T extends object>(some: OneOrMany<T>): Iterable<T> {
-  if (some === undefined) return [];
+  if (some === undefined) return NONE;
   return some instanceof Set ? some : [some];
 }

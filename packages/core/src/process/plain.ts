@@ -139,6 +139,10 @@ export class PlainBody implements Body {
     process.schedule();
   }
 
+  lend(): void {
+    // A plain process goes on when its promise does: there is nothing to run on a sender's stack.
+  }
+
   receive(process: Process, selection: Selection | undefined, timeoutMs: number): Promise<unknown> {
     if (!process.alive) throw fenceError(process.pid.toString(), process.exitReason);
     if (this.#resolve !== undefined)

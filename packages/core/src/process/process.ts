@@ -9,7 +9,7 @@ import { mailboxDropped, mailboxLong } from "../report/telemetry.ts";
 import type { PendingCall } from "./call.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { die } from "./exit.ts";
-import { type Bound, CALL, type Envelope, LONG_MAILBOX, SIGNAL } from "./mailbox.ts";
+import { type Bound, CALL, type Envelope, LEND_AT, LONG_MAILBOX, SIGNAL } from "./mailbox.ts";
 import type { LocalMonitor } from "./monitor.ts";
 import type { OneOrMany } from "./one-or-many.ts";
 import { LocalPid } from "./pid.ts";
@@ -21,6 +21,8 @@ export interface Body {
   readonly label: string;
   /** Handles what waits, for one slice. Must not throw. */
   slice(process: Process): void;
+  /** So many messages wait that the sender's time is better spent on handling some: done at once, or not at all. */
+  lend(process: Process): void;
   /** A message has been put into the mailbox of a process that was not queued. */
   wake(process: Process, envelope: Envelope): void;
   /** The process has just ended. */
@@ -141,13 +143,20 @@ export class Process {
     if (this.tail === undefined) this.head = envelope;
     else this.tail.next = envelope;
     this.tail = envelope;
-    if (++this.mailboxLength === LONG_MAILBOX && (this.flags & LONG) === 0) {
+    this.mailboxLength++;
+    if ((this.flags & (QUEUED | RUNNING | BUSY)) === 0) this.body.wake(this, envelope);
+    if (this.mailboxLength >= LEND_AT) this.#overrun();
+    return true;
+  }
+
+  /** The sender is faster than this process. */
+  #overrun(): void {
+    if (this.mailboxLength === LONG_MAILBOX && (this.flags & LONG) === 0) {
       this.flags |= LONG;
       if (mailboxLong.hasSubscribers)
         mailboxLong.publish({ pid: this.pid, label: this.body.label, length: this.mailboxLength });
     }
-    if ((this.flags & (QUEUED | RUNNING | BUSY)) === 0) this.body.wake(this, envelope);
-    return true;
+    if ((this.flags & (RUNNING | BUSY | SUSPENDED | DEAD)) === 0 && this.node.scheduler.direct) this.body.lend(this);
   }
 
   /** Takes the oldest envelope. */
