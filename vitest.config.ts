@@ -1,0 +1,25 @@
+import { defineConfig } from "vitest/config";
+
+// Sources of the workspace, without a build; the rest are Vite's own defaults for the server.
+const conditions = ["@interlock/source", "module", "node", "development|production"];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: [
+      "packages/**/*.test.ts",
+      "conformance/**/*.test.ts",
+      "conformance/**/*.conformance.ts",
+      "examples/**/*.test.ts",
+      "bench/**/*.test.ts",
+      "scripts/**/*.test.ts",
+      "tests/**/*.test.ts",
+    ],
+    // The e2e suites run under node:test, where no runner stands between a process and its uncaught exceptions.
+    exclude: ["**/node_modules/**", "**/dist/**", "**/e2e/**"],
+    // Types (`*.types.test.ts`, expectTypeOf) are checked by the tsc of `npm run check`, which reads every test file.
+    pool: "forks",
+    execArgv: ["--conditions=@interlock/source", "--expose-gc"],
+  },
+});
