@@ -43,7 +43,7 @@ export interface ErrorDetails {
 
 export type ErrorCode = keyof ErrorDetails;
 
-/** What to try, by code. One table, from which `docs/errors.md` is written. */
+/** What to try, by code. */
 export const hints: { readonly [Code in ErrorCode]: string } = {
   INTERLOCK_CALL_TIMEOUT:
     "The callee is alive but slow: look at processInfo(pid).mailboxLength and currentHandler, answer with later() when the work is slow, or give the call more time with .with({ timeoutMs }).",

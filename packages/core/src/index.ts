@@ -25,7 +25,7 @@ export { type ProcessStatus, type Statistics, sys } from "./behaviour/sys.ts";
 export type { TraceEvent, TraceHandler } from "./behaviour/debug.ts";
 export type { ChildOptions, ChildSpec, Restart } from "./behaviour/child-spec.ts";
 export { type CrashReport, formatReport, type LingeringReport, type ProgressReport, type Report, type ReportHandler, type SupervisorReport, type WarningReport, writeToStderr } from "./report/report.ts";
-export { defaultNode, LocalNode, type NodeOptions } from "./node.ts";
+export { defaultNode, LocalNode, type NodeOptions, onReport } from "./node.ts";
 export { type Clock, nodeRuntime, type Pick, type Random, type Runtime, type Timers, type Turns } from "./runtime.ts";
 export { type ChildCounts, type ChildInfo, type Supervisor, type SupervisorModule, type SupervisorRef, supervisor } from "./supervision/supervisor.ts";
 export { type DynamicSupervisor, type DynamicSupervisorOptions, dynamicSupervisor } from "./supervision/dynamic-supervisor.ts";

@@ -94,3 +94,13 @@ export function defaultNode(): LocalNode {
   theDefault ??= new LocalNode();
   return theDefault;
 }
+
+/**
+ * Has every report of the default node given to `handler` instead of written to stderr.
+ *
+ * @example
+ * onReport((report) => { if (report.type === "crash") log.error(formatReport(report)); });
+ */
+export function onReport(handler: ReportHandler): void {
+  defaultNode().onReport = handler;
+}
