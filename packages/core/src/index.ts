@@ -11,7 +11,7 @@ export type { Timer } from "./process/timer.ts";
 export { bind, type Pattern, type ReceiveOptions, type Self, self } from "./process/self.ts";
 export type { Ownable } from "./process/own.ts";
 export { spawn, spawnLink, spawnMonitor, type SpawnOptions } from "./process/spawn.ts";
-export { type Destination, send, sendAfter, sendTimeoutAfter, type TimerMessage, trySend } from "./process/send.ts";
+export { type Destination, send, sendAfter, sendTimeoutAfter, sendWait, type TimerMessage, trySend } from "./process/send.ts";
 export { exit, isAlive, monitor, type ProcessInfo, processes, processInfo, register, registered, unregister, whereis } from "./process/info.ts";
 export { awaitAll, callers, type Task, type TaskOutcome, task, yieldAll } from "./process/task.ts";
 export { unowned } from "./process/context.ts";

@@ -41,6 +41,8 @@ export interface Bound extends MailboxOptions {
   waiting: number;
   /** User messages refused or thrown away so far. */
   dropped: number;
+  /** Senders that wait for room, oldest first. */
+  readonly senders: (() => void)[];
 }
 
 /**

@@ -175,7 +175,10 @@ export class Process {
     this.mailboxLength--;
     if ((this.flags & (BOUNDED | LONG)) === 0) return;
     const bound = this.extras?.bound;
-    if (bound !== undefined && envelope.kind < SIGNAL) bound.waiting--;
+    if (bound !== undefined && envelope.kind < SIGNAL) {
+      bound.waiting--;
+      bound.senders.shift()?.();
+    }
     if (this.mailboxLength < LONG_MAILBOX / 2) this.flags &= ~LONG;
   }
 

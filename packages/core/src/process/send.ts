@@ -1,11 +1,12 @@
 /** Sending. Never blocks; never throws for the state of the receiver. @see erlang:send/2 */
 import { badArgument, InterlockError } from "../errors.ts";
-import { currentNode, isName, type Name, nameBase } from "../naming/name.ts";
+import { currentNode, isName, type Name, nameBase, resolve } from "../naming/name.ts";
 import { type Alias, LocalAlias } from "./alias.ts";
 import { currentProcess } from "./context.ts";
+import { atExit } from "./exit.ts";
 import { fenceError } from "./exit-reason.ts";
 import { deepFreeze } from "./freeze.ts";
-import { Envelope, MESSAGE } from "./mailbox.ts";
+import { type Bound, Envelope, MESSAGE } from "./mailbox.ts";
 import { LocalPid, type Pid } from "./pid.ts";
 import { DEAD, type Process } from "./process.ts";
 import { ProcessTimer, type Timer } from "./timer.ts";
@@ -41,6 +42,71 @@ export function trySend<M>(target: Destination<M>, message: NoInfer<M>): boolean
   const process =
     target instanceof LocalPid ? target.process : isName(target) ? nameBase(target).whereis(currentNode())?.process : receiverOf(target);
   return process !== undefined && deliverMessage(process, message);
+}
+
+/**
+ * As `send`, and waits while a bounded mailbox is full: back-pressure for whoever produces faster than others consume.
+ *
+ * **Errors** `INTERLOCK_NOPROC` for the dead, or when it ends meanwhile; `INTERLOCK_MAILBOX_FULL` after `timeoutMs`
+ * milliseconds (default 5 000).
+ *
+ * @example
+ * for await (const row of rows) await sendWait(importer, { type: "row", row });
+ */
+export async function sendWait<M>(
+  target: Pid<M> | Name,
+  message: NoInfer<M>,
+  options?: { readonly timeoutMs?: number },
+): Promise<void> {
+  fence();
+  const timeoutMs = options?.timeoutMs ?? DEFAULT_WAIT_MS;
+  checkDelay(timeoutMs, "timeoutMs");
+  const process = resolve(target);
+  if (process === undefined) throw gone(target);
+  const bound = process.extras?.bound;
+  // Again after the wait: somebody else may have been quicker.
+  while (bound !== undefined && bound.waiting >= bound.capacity) await roomIn(process, bound, timeoutMs);
+  deliverMessage(process, message);
+}
+
+const DEFAULT_WAIT_MS = 5_000;
+
+/** Resolves when `process` has room for one more; those who came first go first. */
+function roomIn(process: Process, bound: Bound, timeoutMs: number): Promise<void> {
+  return new Promise((room, reject) => {
+    const forget = (): void => {
+      limit.cancel();
+      process.extras?.atExit?.delete(ended);
+      const at = bound.senders.indexOf(given);
+      if (at >= 0) bound.senders.splice(at, 1);
+    };
+    const given = (): void => {
+      forget();
+      room();
+    };
+    const ended = (): void => {
+      forget();
+      reject(gone(process.pid));
+    };
+    const limit = process.node.after(timeoutMs, () => {
+      forget();
+      const { capacity } = bound;
+      reject(
+        new InterlockError("INTERLOCK_MAILBOX_FULL", `The mailbox of ${process.pid} had no room within ${timeoutMs} ms`, {
+          target: process.pid.toString(),
+          capacity,
+        }),
+      );
+    });
+    atExit(process, ended);
+    bound.senders.push(given);
+  });
+}
+
+function gone(target: { toString(): string }): InterlockError<"INTERLOCK_NOPROC"> {
+  return new InterlockError("INTERLOCK_NOPROC", `Cannot send to ${target}: there is no such process`, {
+    target: target.toString(),
+  });
 }
 
 /** Sends after `delayMs` milliseconds. A name is resolved when the time has come; a timer to a pid ends with it. */

@@ -47,7 +47,7 @@ function bound(process: Process, mailbox: MailboxOptions): void {
   if (!Number.isInteger(capacity) || capacity < 1) throw badArgument("mailbox.capacity", capacity, "a whole number, 1 or more");
   if (overflow !== "reject" && overflow !== "drop_oldest" && overflow !== "exit")
     throw badArgument("mailbox.overflow", overflow, '"reject", "drop_oldest" or "exit"');
-  process.more().bound = { capacity, overflow, waiting: 0, dropped: 0 };
+  process.more().bound = { capacity, overflow, waiting: 0, dropped: 0, senders: [] };
   process.flags |= BOUNDED;
 }
 
