@@ -6,6 +6,7 @@ import { InterlockError } from "../errors.ts";
 import type { Name } from "../naming/name.ts";
 import type { InlineCall, PendingCall } from "../process/call.ts";
 import { type ExitReason, showReason } from "../process/exit-reason.ts";
+import { deepFreeze } from "../process/freeze.ts";
 import { CALL, CAST, Envelope, INLINE_CALL, type MailboxOptions, SIGNAL } from "../process/mailbox.ts";
 import type { Pid } from "../process/pid.ts";
 import { HIBERNATED, type Process, QUEUED } from "../process/process.ts";
@@ -137,6 +138,7 @@ export class ServerContext implements Context<unknown> {
   }
 
   reply<R>(to: From<R>, value: R): void {
+    if (this.#process.node.freeze) deepFreeze(value);
     (to as unknown as PendingCall).reply(value);
   }
 }
@@ -309,6 +311,7 @@ export class ServerBody extends GenBody {
 
   #answer(process: Process, envelope: Envelope, value: unknown): void {
     this.debug(process)?.replied(value);
+    if (process.node.freeze) deepFreeze(value);
     (envelope as PendingCall | InlineCall).reply(value);
   }
 
@@ -374,7 +377,7 @@ function ownProperty(handlers: Handlers, name: string): Handler | undefined {
 }
 
 /** Frees what the next message can make again. */
-function hibernateProcess(process: Process): void {
+export function hibernateProcess(process: Process): void {
   process.flags |= HIBERNATED;
   const { extras } = process;
   if (extras?.deferred?.size === 0) extras.deferred = undefined;

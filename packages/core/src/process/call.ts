@@ -39,6 +39,8 @@ export class PendingCall extends Envelope implements Timed {
   slot: number = IDLE;
   before: Timed | undefined = undefined;
   after: Timed | undefined = undefined;
+  /** Outside production: where the call was made, for the stack of its error. */
+  readonly #site: Error | undefined;
   /** Removes the listener on the caller's AbortSignal. */
   disarm: (() => void) | undefined = undefined;
 
@@ -57,6 +59,7 @@ export class PendingCall extends Envelope implements Timed {
     this.caller = caller;
     this.callee = callee;
     this.timeoutMs = timeoutMs;
+    this.#site = callee.node.freeze ? callSite() : undefined;
     if (caller !== undefined) caller.calls = add(caller.calls, this);
     if (timeoutMs !== Number.POSITIVE_INFINITY) callee.node.scheduler.timers.startFresh(this, timeoutMs);
   }
@@ -75,6 +78,7 @@ export class PendingCall extends Envelope implements Timed {
   fail(error: Error): void {
     if (this.resolve === undefined) return;
     this.#settle();
+    if (this.#site !== undefined) error.stack = `${error.name}: ${error.message}\n${userFrames(this.#site)}`;
     // A rejection that nobody awaits is attributed to the context that rejects: that must be the caller's.
     if (this.caller === undefined) this.reject(error);
     else runAs(this.caller, rejectCall, { call: this, error });
@@ -100,6 +104,24 @@ export class PendingCall extends Envelope implements Timed {
     this.disarm?.();
     if (this.deferred) this.callee.extras?.deferred?.delete(this);
   }
+}
+
+function callSite(): Error {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = limit + 12; // An inline call has that many frames of ours on top.
+  const site = new Error("call");
+  Error.stackTraceLimit = limit;
+  return site;
+}
+
+/** The stack without this package's own frames. */
+function userFrames(site: Error): string {
+  const here = new URL("..", import.meta.url).href;
+  return (site.stack ?? "")
+    .split("\n")
+    .slice(1)
+    .filter((line) => !line.includes(here) && !line.includes("(node:async_hooks"))
+    .join("\n");
 }
 
 /**

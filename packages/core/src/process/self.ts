@@ -6,6 +6,7 @@ import { badArgument } from "../errors.ts";
 import { isName, type Name, nameBase } from "../naming/name.ts";
 import { type Alias, type AliasOptions, LocalAlias } from "./alias.ts";
 import { currentProcess, runAs } from "./context.ts";
+import { crash } from "./crash.ts";
 import { type ExitReason, fenceError, ProcessExit } from "./exit-reason.ts";
 import { link, unlink } from "./link.ts";
 import { type Matched, type Matcher, anyMessage, KeyedMatcher, type Selection, selectionOf } from "./matcher.ts";
@@ -194,12 +195,27 @@ export function self(): Self<unknown> {
   return selfOf(process);
 }
 
-/** `callback`, run and attributed as the process that called `bind`. Once that has ended it does nothing. */
+/** What a bound callback throws is its owner's end, not the emitter's trouble. */
+function callBound(process: Process, callback: () => unknown): unknown {
+  try {
+    return callback();
+  } catch (error) {
+    crash(process, error);
+    return undefined;
+  }
+}
+
+/**
+ * `callback`, run and attributed as the process that called `bind`: what it throws ends that process, whoever calls it.
+ * Once that has ended it does nothing.
+ *
+ * @example
+ * feed.on("quote", bind((quote) => send(self.pid, quote)));
+ */
 export function bind<F extends (...args: never) => unknown>(callback: F): F {
   const process = currentProcess();
   if (process === undefined) return callback;
-  const bound = (...args: never): unknown =>
-    process.alive ? runAs(process, (_process, given: never) => callback(...(given as never[] as never)), args) : undefined;
+  const bound = (...args: never): unknown => (process.alive ? runAs(process, callBound, () => callback(...args)) : undefined);
   return bound as F;
 }
 
