@@ -1,0 +1,49 @@
+/**
+ * How ours are measured: in fresh processes, with everything on as shipped. The bench may take containment off again, to
+ * say what it costs; nothing else can be switched.
+ */
+
+import { containStrayErrors, defaultNode, monitor, type Self, spawn } from "@interlock/core";
+import { useContexts } from "../../../packages/core/src/process/context.ts";
+import { emitRate, repetitions, seconds } from "../figure.ts";
+
+if (process.env["INTERLOCK_CONTAINMENT"] === "off") {
+  containStrayErrors(false);
+  useContexts(false);
+}
+
+let reports = 0;
+// Reports are built, and counted instead of printed.
+defaultNode().onReport = () => {
+  reports++;
+};
+
+export function reportsSoFar(): number {
+  return reports;
+}
+
+/** `bb:isolated`: runs `body` in a fresh process and gives its result. */
+export function isolated<M, T = void>(body: (self: Self<M>) => Promise<T>): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const pid = spawn<M>(async function measured(self) {
+    resolve(await body(self));
+  });
+  void monitor(pid).then((down) => {
+    if (down.reason !== "normal") reject(new Error("the measured process ended early", { cause: down.reason }));
+  });
+  return promise;
+}
+
+/** `rate` of `bb_local`: the median of several repetitions, each in a fresh process. */
+export async function rate<M>(
+  name: string,
+  count: number,
+  body: (self: Self<M>) => Promise<void>,
+  unit?: string,
+): Promise<void> {
+  const times: number[] = [];
+  for (let repetition = 0; repetition < repetitions; repetition++) {
+    times.push(await isolated<M, number>((self) => seconds(() => body(self))));
+  }
+  emitRate(name, count, times, unit);
+}

@@ -1,0 +1,115 @@
+/**
+ * What is measured, and what it has to reach: the thresholds of the project's speed goals, each in one line. A row has one of
+ * three measures:
+ *
+ * - `beam`: against a row of the Erlang programs in the same run. `atLeast` is how many times better ours has to be.
+ * - `limit`: against a figure that is written here. The ratio is limit / ours (of a share: ours / 1), so 1 meets it.
+ * - `peers`: against the best of the Node.js peers that have a mailbox, in the same run.
+ */
+
+export interface Row {
+  readonly name: string;
+  readonly unit: string;
+  /** A rate grows when it gets better, a time or a size shrinks. */
+  readonly better: "higher" | "lower";
+  readonly atLeast: number;
+  /** The file in `ours/`, and the program in it, which prints a figure named `figure`. */
+  readonly file: string;
+  readonly program: string;
+  readonly figure: string;
+  readonly measure: Measure;
+}
+
+export type Measure =
+  | { readonly against: "beam"; readonly group: string; readonly figure: string }
+  /** `shown` is a row of BEAM that the table prints beside ours, for comparison only. */
+  | {
+      readonly against: "limit";
+      readonly limit: number;
+      readonly shown?: { readonly group: string; readonly figure: string };
+    }
+  | { readonly against: "peers"; readonly figure: PeerFigure };
+
+export type PeerFigure = "cast" | "call_seq" | "call_100" | "start" | "bytes";
+
+export const peers: readonly string[] = ["nact", "effect", "xstate", "comedy", "moleculer"];
+
+/** The peers whose actors have a mailbox; in the others a message is a method call. */
+export const mailboxPeers: readonly string[] = ["nact", "effect"];
+
+/** What containment may cost at most: time with it on, divided by time with it off. */
+export const containmentLimit = 1.5;
+
+const rate = { unit: "ops/s", better: "higher" } as const;
+const time = (unit: "us" | "ms") => ({ unit, better: "lower" }) as const;
+
+function beam(
+  name: string,
+  kind: { readonly unit: string; readonly better: "higher" | "lower" },
+  atLeast: number,
+  file: string,
+  group: string,
+  more: { readonly program?: string; readonly figure?: string } = {},
+): Row {
+  const measure = { against: "beam", group, figure: more.figure ?? name } as const;
+  return { name, ...kind, atLeast, file, program: more.program ?? name, figure: name, measure };
+}
+
+function limit(
+  name: string,
+  unit: string,
+  most: number,
+  file: string,
+  shown?: { readonly group: string; readonly figure: string },
+): Row {
+  const measure = { against: "limit", limit: most, ...(shown === undefined ? {} : { shown }) } as const;
+  return { name, unit, better: "lower", atLeast: 1, file, program: name, figure: name, measure };
+}
+
+function peer(
+  name: string,
+  figure: PeerFigure,
+  atLeast: number,
+  ours: { readonly file: string; readonly program?: string; readonly figure: string },
+): Row {
+  const kind = figure === "bytes" ? ({ unit: "bytes", better: "lower" } as const) : rate;
+  return { name, ...kind, atLeast, program: ours.figure, ...ours, measure: { against: "peers", figure } };
+}
+
+export const rows: readonly Row[] = [
+  beam("gen_server_call_seq", rate, 3, "calls", "call_seq"),
+  beam("gen_server_call_seq_await", rate, 1, "calls", "call_seq", { figure: "gen_server_call_seq" }),
+  beam("gen_server_call_100_callers_one_server", rate, 3, "calls", "call_conc"),
+  beam("gen_server_cast", rate, 1.5, "casts", "cast_tput"),
+  beam("ring_1000_hop", rate, 2.5, "ring", "ring"),
+  beam("pingpong_rtt", rate, 1, "plain", "pingpong"),
+  beam("simple_one_for_one_start_child", rate, 3, "supervision", "sup_10k", { program: "simple_one_for_one" }),
+  beam("spawn_monitor_exit_down", rate, 1.5, "plain", "spawn_rate"),
+  beam("supervisor_restart_latency_p50", time("us"), 1, "supervision", "sup_restart"),
+  beam("simple_one_for_one_restart_10k", time("ms"), 10, "supervision", "sup_10k", { program: "simple_one_for_one" }),
+  beam("supervisor_shutdown_10k_children", time("ms"), 1, "supervision", "sup_10k", { program: "simple_one_for_one" }),
+  beam("pg_broadcast_10k_no_acks", { unit: "deliveries/s", better: "higher" }, 1.5, "subscribers", "pg_bcast"),
+  beam("selective_receive_10k_deep", rate, 1, "mailbox", "selective"),
+  beam("gen_server_call_with_10k_deep_mailbox", rate, 1, "mailbox", "selective"),
+  beam("ex_registry_lookup_unique", rate, 1, "subscribers", "elixir"),
+
+  limit("mem_per_idle_gen_server", "bytes", 500, "memory", {
+    group: "mem_idle",
+    figure: "mem_per_idle_gen_server_total_100k",
+  }),
+  limit("rss_1m_idle_processes", "MB", 700, "memory"),
+  limit("import_core", "ms", 30, "import-time"),
+  limit("event_loop_delay_p99_saturated", "ms", 5, "saturation"),
+  limit("tcp_echo_p99_saturated", "ms", 10, "saturation"),
+  { ...limit("timer_ticks_saturated", "of idle", 1, "saturation"), better: "higher", atLeast: 0.95 },
+
+  peer("peers_call_seq", "call_seq", 1.5, { file: "calls", figure: "gen_server_call_seq" }),
+  peer("peers_call_100_callers", "call_100", 1.5, { file: "calls", figure: "gen_server_call_100_callers_one_server" }),
+  peer("peers_cast", "cast", 1.5, { file: "casts", figure: "gen_server_cast" }),
+  peer("peers_start", "start", 2, {
+    file: "supervision",
+    program: "simple_one_for_one",
+    figure: "simple_one_for_one_start_child",
+  }),
+  peer("peers_bytes_per_idle_actor", "bytes", 2, { file: "memory", figure: "mem_per_idle_gen_server" }),
+];
