@@ -16,7 +16,7 @@ import type { SystemMessage } from "../process/signal.ts";
 import { clientOf, type ServerRef } from "./client.ts";
 import { Debug } from "./debug.ts";
 import { GenBody } from "./gen.ts";
-import { type After, type From, type Ignore, KEEP, type Later, type NoReply, type Ready, type Reply, Result, type Stop } from "./reply.ts";
+import { type After, type From, type Ignore, KEEP, type Later, type NoReply, NOTHING, type Ready, type Reply, Result, type Stop } from "./reply.ts";
 import { type ChildOptions, type ChildSpec, childSpec } from "./child-spec.ts";
 import { type Start, startWith } from "./start.ts";
 
@@ -209,7 +209,7 @@ export class ServerBody extends GenBody {
       const { info } = this.#moduleOf(process);
       if (info !== undefined) return info(ctx, envelope.payload);
       this.#unexpected(process, envelope.payload);
-      return IGNORED;
+      return NOTHING;
     }
     const operation = envelope.payload as string;
     const handler = this.#handler(process, envelope.kind, operation);
@@ -369,8 +369,6 @@ export class ServerBody extends GenBody {
     if (extras !== undefined) this.#disarm(extras);
   }
 }
-
-const IGNORED = new Result("noreply", undefined, KEEP, undefined, undefined);
 
 function ownProperty(handlers: Handlers, name: string): Handler | undefined {
   return Object.hasOwn(handlers, name) ? handlers[name] : undefined;

@@ -75,6 +75,9 @@ export class Result {
   }
 }
 
+/** No reply, no change: what most messages of a forwarder come to. */
+export const NOTHING: Result = new Result("noreply", undefined, KEEP, undefined, undefined);
+
 /** Answers a call; the state stays, or becomes `state`. */
 export function reply<R>(value: R): Reply<R, never>;
 export function reply<R, S, const C extends readonly [string, ...unknown[]] = never>(
@@ -90,7 +93,8 @@ export function reply(value: unknown, state: unknown = KEEP, after?: After<unkno
 export function noreply(): NoReply<never>;
 export function noreply<S, const C extends readonly [string, ...unknown[]] = never>(state: S, after?: After<C>): NoReply<S, C>;
 export function noreply(state?: unknown, after?: After<unknown>): never {
-  return new Result("noreply", undefined, arguments.length > 0 ? state : KEEP, undefined, after) as never;
+  if (arguments.length === 0) return NOTHING as never;
+  return new Result("noreply", undefined, state, undefined, after) as never;
 }
 
 /** The reply to this call comes later, by `ctx.reply(from, value)`; the mailbox goes on meanwhile. */

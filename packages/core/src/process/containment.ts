@@ -6,7 +6,7 @@
  * The hook is a capture callback that answers true only for owned errors, so listeners of other people (a test runner's,
  * an error reporter's) see exactly the unowned ones. Where somebody listens to `unhandledRejection`, rejections go there.
  */
-import { currentProcess } from "./context.ts";
+import { owningProcess } from "./context.ts";
 import { crash } from "./crash.ts";
 import { ProcessExit } from "./exit-reason.ts";
 import { lingered } from "./lingering.ts";
@@ -21,7 +21,7 @@ export function containStrayErrors(on: boolean): void {
 
 /** Whether `error` belonged to a process, which it has ended. For embedders with handlers of their own. */
 export function attribute(error: unknown): boolean {
-  const owner = currentProcess();
+  const owner = owningProcess();
   if (owner === undefined) return false;
   if (owner.alive) crash(owner, error);
   // The fence itself, thrown in leftover code and caught by nobody, is no news.

@@ -61,7 +61,8 @@ export function die(process: Process, reason: ExitReason): void {
   node.forget(process);
   if (current instanceof Envelope) {
     if (current.kind === CALL || current.kind === SYSTEM) failCall(current as PendingCall, reason);
-    else if (current.kind === INLINE_CALL) failCall((current as InlineCall).pending(process), reason);
+    // One that has its answer must not get a promise now: nobody would hear of its rejection.
+    else if (current.kind === INLINE_CALL && !(current as InlineCall).answered) failCall((current as InlineCall).pending(process), reason);
   }
   dying.push(process);
   if (spreading) return;
@@ -97,7 +98,7 @@ function bury(process: Process): void {
   for (const call of each(calls)) call.fail(fenceError(process.pid.toString(), reason));
   if (extras !== undefined && (extras.abort !== undefined || extras.owned !== undefined)) runAs(process, release, reason);
   process.state = undefined;
-  process.face = undefined;
+  process.face = process.context = undefined;
 }
 
 /** Has `callback` run when `process` ends, before links and monitors are told. */

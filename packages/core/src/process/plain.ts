@@ -168,7 +168,9 @@ export class PlainBody implements Body {
   }
 
   timedOut(process: Process): void {
-    this.#answer(process, undefined);
+    // OTP: what came in time is seen, although its slice has not come yet.
+    if ((process.flags & (QUEUED | SUSPENDED)) === QUEUED) runAs(process, searchPlain, this);
+    if (this.#resolve !== undefined) this.#answer(process, undefined);
   }
 
   ended(process: Process): void {

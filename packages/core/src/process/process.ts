@@ -3,6 +3,7 @@
  * Everything rare lives in `extras`, made on first use. Idle, linked and supervised it must stay under 500 bytes
  * (`bench` row "memory per idle gen_server"): think before adding a field.
  */
+import type { AsyncResource } from "node:async_hooks";
 import { InterlockError } from "../errors.ts";
 import type { LocalNode } from "../node.ts";
 import { mailboxDropped, mailboxLong } from "../report/telemetry.ts";
@@ -96,6 +97,8 @@ export class Process {
   /** What is being handled: an envelope; after the end the exit reason. */
   current: unknown = undefined;
   reductions = 0;
+  /** Of a hot process: its prebuilt async context. */
+  context: AsyncResource | undefined = undefined;
 
   constructor(node: LocalNode, body: Body, parent: LocalPid | undefined) {
     this.pid = new LocalPid(node, node.nextId(), this);
