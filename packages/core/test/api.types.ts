@@ -29,7 +29,7 @@ import {
   stop,
   supervisor,
   taskStream,
-} from "./index.ts";
+} from "../src/index.ts";
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function expectType<_ extends true>(): void {}
