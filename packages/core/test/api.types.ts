@@ -21,10 +21,10 @@ import {
   registry,
   remote,
   reply,
-  send,
   type StandardSchema,
-  type StateOf,
   type StatemTypes,
+  type StateOf,
+  send,
   spawn,
   stop,
   supervisor,
@@ -76,8 +76,7 @@ export const Bank = genServer({
   },
 
   casts: {
-    hold: ({ state }, id: string, amount: number) =>
-      noreply({ ...state, holds: new Map(state.holds).set(id, amount) }),
+    hold: ({ state }, id: string, amount: number) => noreply({ ...state, holds: new Map(state.holds).set(id, amount) }),
     close: () => stop("normal"),
   },
 
@@ -113,15 +112,15 @@ async function client(): Promise<void> {
   expectType<Equal<StateOf<typeof Bank>, Account>>();
 
   // @ts-expect-error no such call
-  bank.call.rob();
+  void bank.call.rob();
   // @ts-expect-error an amount is a number
-  bank.call.deposit("50");
+  void bank.call.deposit("50");
   // @ts-expect-error a cast is not a call
-  bank.call.close();
+  void bank.call.close();
   // @ts-expect-error the currency is a union of literals
-  bank.call.rate("CHF");
+  void bank.call.rate("CHF");
   // @ts-expect-error init wants a number
-  Bank.startLink("much");
+  void Bank.startLink("much");
 
   // the same server somewhere else, by name, with the implementation imported as a type only
   const far = refTo<typeof Bank>(remote("bank", "bank@10.0.0.2"));
@@ -208,7 +207,7 @@ async function useDoor(): Promise<void> {
   expectType<Equal<typeof opened, boolean>>();
   ref.cast.slam();
   // @ts-expect-error a code is a string
-  ref.call.unlock(1234);
+  void ref.call.unlock(1234);
 }
 
 genStatem<Door>()({
@@ -282,7 +281,6 @@ spawn<RoomEvent>(async (self) => {
   const response = await page;
   expectType<Equal<typeof response, Response>>();
 });
-
 
 // 2.6 presence, remote functions, task streams, errors, testing ------------------------
 

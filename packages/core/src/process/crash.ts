@@ -1,4 +1,5 @@
 /** The end of a process by its own failure: report first, then death. @see proc_lib's crash report */
+import { show } from "../errors.ts";
 import type { CrashReport } from "../report/report.ts";
 import { die } from "./exit.ts";
 import { type ExitReason, isNormalEnd, reasonOf } from "./exit-reason.ts";
@@ -37,7 +38,8 @@ function crashReport(process: Process, reason: ExitReason): CrashReport {
 
 export function labelOf(process: Process): string {
   const label = process.extras?.label;
-  return label === undefined ? process.body.label : String(label);
+  if (label === undefined) return process.body.label;
+  return typeof label === "string" ? label : show(label);
 }
 
 /** Parent first; a dead ancestor ends the list, as what it came from is not known any more. */
