@@ -9,10 +9,14 @@ import type { Article, Draft, Headline } from "./article.ts";
 
 export type ArticleStore = PGlite;
 
-/** Opens the store in `directory`, or in memory for `undefined`, and brings its tables up to date. */
-export async function openStore(directory: string | undefined): Promise<ArticleStore> {
-  if (directory !== undefined) await mkdir(directory, { recursive: true });
-  const store = await (directory === undefined ? PGlite.create() : PGlite.create(directory));
+/** Two PostgreSQLs must never work on one directory, so the next to open it waits for the last to let go. */
+const closing = new Map<string, Promise<void>>();
+
+/** Opens the store in `directory` and brings its tables up to date. */
+export async function openStore(directory: string): Promise<ArticleStore> {
+  await closing.get(directory);
+  await mkdir(directory, { recursive: true });
+  const store = await PGlite.create(directory);
   await store.exec(`
     create table if not exists article (
       id           integer generated always as identity primary key,
@@ -27,6 +31,14 @@ export async function openStore(directory: string | undefined): Promise<ArticleS
     create index if not exists article_by_date on article (published_at desc, id desc);
   `);
   return store;
+}
+
+/** Lets the directory go once what is being asked has been answered. May be called twice. */
+export function closeStore(store: ArticleStore, directory: string): Promise<void> {
+  if (store.closed) return Promise.resolve();
+  const closed = (closing.get(directory) ?? Promise.resolve()).then(() => (store.closed ? undefined : store.close()));
+  closing.set(directory, closed);
+  return closed;
 }
 
 interface Row {

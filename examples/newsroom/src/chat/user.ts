@@ -1,0 +1,202 @@
+/**
+ * A visitor: one process a connection. It owns the socket, so the socket closes when it ends; what the visitor sends
+ * goes through its mailbox, which is bounded, and through its token bucket. Whatever a visitor does, these two are as
+ * far as it gets.
+ */
+import {
+  bind,
+  exit,
+  genServer,
+  type Monitor,
+  noreply,
+  processInfo,
+  type Self,
+  type SystemMessage,
+  self,
+  stop,
+  trySend,
+} from "@interlock/core";
+import type { RawData, WebSocket } from "ws";
+import { describeReason } from "../reason.ts";
+import { type FromVisitor, readFrame, type ToVisitor } from "./protocol.ts";
+import { Room, type RoomNews, Rooms } from "./room.ts";
+import { enterRoom } from "./rooms-sup.ts";
+import { fullBucket, type Rate, type TokenBucket, take } from "./token-bucket.ts";
+
+export const rate: Rate = { perSecond: 20, burst: 40 };
+/** Messages shed within `patienceMs` before a visitor is shown the door. */
+const patience = 400;
+const patienceMs = 5_000;
+/** A visitor who does not read is not written to without end. */
+const maxUnsentBytes = 1_000_000;
+const pingMs = 30_000;
+/** As WebSocket has it: a message that breaks the house rules; please try again later. */
+const POLICY = 1008;
+const RESTART = 1012;
+const TOO_SLOW = 1013;
+
+interface Visitor {
+  readonly socket: WebSocket;
+  readonly name: string;
+  /** The room wanted, whether or not it is there just now. */
+  readonly room: string | undefined;
+  readonly roomMonitor: Monitor | undefined;
+  readonly bucket: TokenBucket;
+  readonly shed: number;
+  readonly shedSinceMs: number;
+  readonly answered: boolean;
+}
+
+type Frame = { readonly type: "frame"; readonly data: string | undefined } | { readonly type: "pong" };
+type Alarm = { readonly type: "rejoin"; readonly room: string } | { readonly type: "ping" };
+
+export const User = genServer({
+  name: "user",
+
+  init: (socket: WebSocket): Visitor => {
+    const me = self();
+    listen(socket, me as Self<Frame>);
+    me.own({ close: () => socket.close(RESTART, "Your connection was reset.") });
+    me.sendAfter(pingMs, { type: "ping" });
+    const nowMs = Date.now();
+    return {
+      socket,
+      name: "Reader",
+      room: undefined,
+      roomMonitor: undefined,
+      bucket: fullBucket(rate, nowMs),
+      shed: 0,
+      shedSinceMs: nowMs,
+      answered: true,
+    };
+  },
+
+  info(ctx, message: SystemMessage | Frame | Alarm | RoomNews) {
+    const { self, state } = ctx;
+    switch (message.type) {
+      case "frame":
+        return hear(self, state, message.data);
+      case "news":
+        return state.socket.bufferedAmount > maxUnsentBytes
+          ? showOut(state, TOO_SLOW, "Too slow.")
+          : told(state, message.news);
+      case "rejoin":
+        return message.room === state.room ? join(self, state, message.room, state.name, true) : noreply();
+      case "pong":
+        return noreply({ ...state, answered: true });
+      case "ping":
+        // No pong since the last ping: the other end is gone, and TCP has not noticed.
+        if (!state.answered) return stop({ shutdown: "no_pong" });
+        state.socket.ping();
+        self.sendAfter(pingMs, { type: "ping" });
+        return noreply({ ...state, answered: false });
+      case "DOWN": {
+        if (message.ref !== state.roomMonitor?.ref || state.room === undefined) return noreply();
+        self.sendAfter(200, { type: "rejoin", room: state.room });
+        return told(
+          { ...state, roomMonitor: undefined },
+          { type: "room-down", room: state.room, reason: describeReason(message.reason) },
+        );
+      }
+      default:
+        return noreply();
+    }
+  },
+});
+
+/** Hands what the socket says to the process. `bind`, since a socket's listeners run as whoever made the socket. */
+function listen(socket: WebSocket, me: Self<Frame>): void {
+  const { pid } = me;
+  socket.on(
+    "message",
+    bind((data: RawData, isBinary: boolean) => {
+      // A full mailbox refuses: a message that is never handled costs one string.
+      trySend(pid, { type: "frame", data: isBinary ? undefined : data.toString() });
+    }),
+  );
+  socket.on(
+    "pong",
+    bind(() => void trySend(pid, { type: "pong" })),
+  );
+  // ws answers a broken frame with its close code (1002, 1007, 1009) by itself; "close" follows.
+  socket.on("error", () => undefined);
+  socket.on(
+    "close",
+    bind(() => exit(pid, { shutdown: "closed" })),
+  );
+}
+
+function hear(self: Self<unknown>, state: Visitor, data: string | undefined) {
+  const nowMs = Date.now();
+  const { allowed, bucket } = take(state.bucket, rate, nowMs);
+  if (!allowed) return shed(self, { ...state, bucket }, nowMs);
+  const frame = readFrame(data);
+  const next = { ...state, bucket };
+  return frame.type === "notice" ? told(next, frame) : act(self, next, frame, nowMs);
+}
+
+function act(self: Self<unknown>, state: Visitor, frame: FromVisitor, nowMs: number) {
+  if (frame.type === "join") return join(self, state, frame.room, frame.name, false);
+  if (state.room === undefined || state.roomMonitor === undefined) {
+    return told(state, {
+      type: "notice",
+      code: state.room === undefined ? "NEWSROOM_CHAT_NO_ROOM" : "NEWSROOM_CHAT_ROOM_DOWN",
+      message:
+        state.room === undefined
+          ? "You are in no room yet."
+          : "The room is being opened again; your message was not sent.",
+      hint: state.room === undefined ? 'Send {"type":"join","room","name"} first.' : "Say it again in a moment.",
+    });
+  }
+  Room.at(Rooms.via(state.room)).cast.say(self.pid, frame.text, nowMs);
+  return noreply(state);
+}
+
+/** Enters a room, leaving the one before. A room that fails meanwhile is tried again. */
+async function join(self: Self<unknown>, state: Visitor, room: string, name: string, returned: boolean) {
+  if (state.room !== undefined && state.room !== room) {
+    state.roomMonitor?.demonitor({ flush: true });
+    Room.at(Rooms.via(state.room)).cast.leave(self.pid);
+  }
+  const wanted: Visitor = { ...state, room, name, roomMonitor: state.room === room ? state.roomMonitor : undefined };
+  try {
+    const pid = await enterRoom(room);
+    const history = await Room.at(Rooms.via(room)).call.join(self.pid, name);
+    return told(
+      { ...wanted, roomMonitor: wanted.roomMonitor ?? self.monitor(pid) },
+      { type: "joined", room, name, history, returned },
+    );
+  } catch {
+    // The room, or the whole of the chat's supervisors, is on its way back: this is what being supervised feels like.
+    self.sendAfter(500, { type: "rejoin", room });
+    return noreply(wanted);
+  }
+}
+
+/** Drops a message, says so once a second, and ends the conversation with a visitor who does not stop. */
+function shed(self: Self<unknown>, state: Visitor, nowMs: number) {
+  const dropped = processInfo(self.pid)?.dropped ?? 0;
+  const started = nowMs - state.shedSinceMs > patienceMs;
+  const count = (started ? 0 : state.shed) + 1;
+  if (count + dropped > patience) return showOut(state, POLICY, "Too many messages.");
+  const next: Visitor = { ...state, shed: count, shedSinceMs: started ? nowMs : state.shedSinceMs };
+  if (count > 1) return noreply(next);
+  return told(next, {
+    type: "notice",
+    code: "NEWSROOM_CHAT_TOO_FAST",
+    message: "You are typing faster than the town can read; some messages were not sent.",
+    hint: `At most ${rate.perSecond} a second, ${rate.burst} at once.`,
+  });
+}
+
+function told(state: Visitor, message: ToVisitor) {
+  if (state.socket.readyState === state.socket.OPEN) state.socket.send(JSON.stringify(message));
+  return noreply(state);
+}
+
+function showOut(state: Visitor, code: number, why: string) {
+  state.socket.close(code, why);
+  // One that does not even close in turn is not waited for.
+  setTimeout(() => state.socket.terminate(), 2_000).unref();
+  return stop({ shutdown: why });
+}

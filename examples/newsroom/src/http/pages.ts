@@ -1,0 +1,12 @@
+/** The pages as they lie in `web/`: no build, so what is edited is what is served. */
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import type { Context } from "hono";
+
+export const webDirectory = fileURLToPath(new URL("../../web", import.meta.url));
+
+export type Page = "front.html" | "article.html" | "break.html" | "desk.html" | "not-found.html";
+
+export async function page(c: Context, name: Page, status: 200 | 404 = 200): Promise<Response> {
+  return c.html(await readFile(`${webDirectory}/${name}`, "utf8"), status);
+}
