@@ -9,6 +9,7 @@ import {
   ProcessExit,
   processInfo,
   register,
+  type Self,
   send,
   spawn,
   spawnLink,
@@ -227,6 +228,79 @@ test("process:alias_bif: an alias takes messages until unalias, or one with repl
     send(once, { type: "a", n: 6 });
     expect(once.unalias()).toBe(false);
     expect(processInfo(self.pid)?.messages.map((message) => (message as Message).n)).toEqual([1, 2, 5]);
+  }));
+
+/** Whether a message through `alias` still arrives. */
+async function takes(self: Self<Message>, alias: Alias<Message>): Promise<boolean> {
+  send(alias, { type: "a" });
+  return (await self.receive({ type: "a" }, { timeoutMs: 0 })) !== undefined;
+}
+
+test("process:monitor_alias: an alias made with a monitor ends by unalias only, with the monitor, or with the first message", () =>
+  inProcess(async (self) => {
+    const child = spawn(idle);
+    const explicit = self.monitor(child, { alias: "explicit_unalias" });
+    expect(await takes(self, explicit.alias)).toBe(true);
+    expect(explicit.demonitor()).toBe(true);
+    expect(await takes(self, explicit.alias)).toBe(true);
+    expect(explicit.alias.unalias()).toBe(true);
+    expect(await takes(self, explicit.alias)).toBe(false);
+
+    const demonitored = self.monitor(child, { alias: "demonitor" });
+    expect(await takes(self, demonitored.alias)).toBe(true);
+    expect(await takes(self, demonitored.alias)).toBe(true);
+    expect(demonitored.demonitor()).toBe(true);
+    expect(await takes(self, demonitored.alias)).toBe(false);
+
+    const replied = self.monitor(child, { alias: "reply_demonitor" });
+    expect(processInfo(self.pid)?.monitors).toEqual([child]);
+    expect(await takes(self, replied.alias)).toBe(true);
+    expect(processInfo(self.pid)?.monitors).toEqual([]);
+    expect(await takes(self, replied.alias)).toBe(false);
+    expect(replied.demonitor()).toBe(false);
+
+    expect(() => self.monitor(child, { alias: "reply" as never })).toThrow(
+      expect.objectContaining({ code: "INTERLOCK_BAD_ARGUMENT" }),
+    );
+  }));
+
+test("process:spawn_monitor_alias: a monitoring spawn gives a working alias", () =>
+  inProcess(async (self) => {
+    const { pid, monitor: watch } = spawnMonitor<Message, Message>(
+      async (one) => {
+        send((await one.receive({ type: "go" })).value as Alias<Message>, { type: "done" });
+        one.exit("after the answer");
+      },
+      { monitor: { alias: "demonitor", tag: "ENDED" } },
+    );
+    send(pid, { type: "go", value: watch.alias });
+    expect((await self.receive({ type: "done" })).type).toBe("done");
+    expect(await self.receive(watch.down)).toMatchObject({ type: "ENDED", reason: "after the answer" });
+    expect(await takes(self, watch.alias)).toBe(false);
+  }));
+
+test("process:demonitor_aliasmonitor: demonitor ends an alias of that mode, with messages that came before it kept", () =>
+  inProcess(async (self) => {
+    const watch = self.monitor(spawn(idle), { alias: "demonitor" });
+    send(watch.alias, { type: "a", n: 1 });
+    watch.demonitor();
+    send(watch.alias, { type: "a", n: 2 });
+    expect(watch.alias.unalias()).toBe(false);
+    expect((await self.receive()).n).toBe(1);
+    expect(await self.receive(whatever, { timeoutMs: 0 })).toBeUndefined();
+  }));
+
+test("process:down_aliasmonitor: DOWN ends the alias in the modes demonitor and reply_demonitor", () =>
+  inProcess(async (self) => {
+    const child = spawn(idle);
+    const watches = (["explicit_unalias", "demonitor", "reply_demonitor"] as const).map((alias) =>
+      self.monitor(child, { alias }),
+    );
+    exit(child, "gone");
+    for (const watch of watches) expect((await self.receive(watch.down)).reason).toBe("gone");
+    const working: boolean[] = [];
+    for (const watch of watches) working.push(await takes(self, watch.alias));
+    expect(working).toEqual([true, false, false]);
   }));
 
 test("process:process_info_parent: processInfo names the spawner", () =>

@@ -10,6 +10,12 @@ export interface Alias<in M = never> {
   unalias(): boolean;
 }
 
+/**
+ * What ends the alias of a monitor, beside `unalias`: nothing, the end of the monitor (demonitor or DOWN), or that and
+ * the first message through it, which ends the monitor as well. @see erlang:monitor/3
+ */
+export type AliasMode = "explicit_unalias" | "demonitor" | "reply_demonitor";
+
 export interface AliasOptions {
   /** Ends with the first message through it. */
   readonly reply?: boolean;
@@ -19,17 +25,23 @@ export class LocalAlias<M = never> extends Reference implements Alias<M> {
   declare readonly "~alias": (message: M) => void;
   #process: Process | undefined;
   readonly #once: boolean;
+  readonly #used: (() => void) | undefined;
 
-  constructor(process: Process, once: boolean) {
+  /** `used` is called with the one message of an alias that ends `once` it was used. */
+  constructor(process: Process, once: boolean, used?: () => void) {
     super();
     this.#process = process;
     this.#once = once;
+    this.#used = used;
   }
 
   /** Whom a message goes to now. */
   receiver(): Process | undefined {
     const process = this.#process;
-    if (this.#once) this.#process = undefined;
+    if (this.#once && process !== undefined) {
+      this.#process = undefined;
+      this.#used?.();
+    }
     return process;
   }
 

@@ -2,7 +2,9 @@
  * Monitors: one-way, counted, each fires exactly once. The reference, the matcher of its DOWN and the record in both
  * processes are one object.
  */
-import { badArgument } from "../errors.ts";
+import { badArgument, InterlockError } from "../errors.ts";
+import { type Alias, type AliasMode, LocalAlias } from "./alias.ts";
+import { currentProcess } from "./context.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { Envelope, SIGNAL } from "./mailbox.ts";
 import { isSelection, type Matcher, type Selection } from "./matcher.ts";
@@ -18,6 +20,8 @@ export interface Monitor {
   /**
    * Ends the monitor; a DOWN that is already in the mailbox stays there unless `flush`.
    * @returns whether the monitor was still there.
+   *
+   * **Errors** `INTERLOCK_NOT_OWNER` when another process calls it.
    * @see erlang:demonitor/2
    */
   demonitor(options?: { readonly flush?: boolean }): boolean;
@@ -26,6 +30,13 @@ export interface Monitor {
 export interface MonitorOptions {
   /** Replaces `"DOWN"` as the `type` of the message. */
   readonly tag?: string;
+  /** Makes an alias with the monitor, which ends as this says. */
+  readonly alias?: AliasMode;
+}
+
+/** A monitor and the alias that was made with it. */
+export interface AliasedMonitor<in M> extends Monitor {
+  readonly alias: Alias<M>;
 }
 
 export class LocalMonitor extends Reference implements Monitor, Selection {
@@ -83,17 +94,59 @@ export class LocalMonitor extends Reference implements Monitor, Selection {
   }
 
   demonitor(options?: { readonly flush?: boolean }): boolean {
-    const target = this.target;
-    if (target !== undefined) {
-      this.forget();
-      this.watcher.watching = remove(this.watcher.watching, this);
-    }
+    const caller = currentProcess();
+    if (caller !== undefined && caller !== this.watcher) throw notOwner(this, caller);
+    const active = this.end();
     if (options?.flush === true) this.watcher.body.flush(this.watcher, this);
-    return target !== undefined;
+    return active;
+  }
+
+  /** @returns whether it was still there. */
+  end(): boolean {
+    if (this.target === undefined) return false;
+    this.forget();
+    this.watcher.watching = remove(this.watcher.watching, this);
+    return true;
   }
 }
 
 isSelection(LocalMonitor);
+
+class LocalAliasedMonitor<M> extends LocalMonitor implements AliasedMonitor<M> {
+  readonly alias: LocalAlias<M>;
+  readonly #explicit: boolean;
+
+  constructor(watcher: Process, target: Process | undefined, name: string | undefined, tag: string, mode: AliasMode) {
+    super(watcher, target, name, tag);
+    this.#explicit = mode === "explicit_unalias";
+    this.alias = new LocalAlias(watcher, mode === "reply_demonitor", () => this.end());
+  }
+
+  override fire(pid: LocalPid, reason: ExitReason): void {
+    if (!this.#explicit) this.alias.unalias();
+    super.fire(pid, reason);
+  }
+
+  override end(): boolean {
+    if (!this.#explicit) this.alias.unalias();
+    return super.end();
+  }
+}
+
+function notOwner(monitor: LocalMonitor, caller: Process): InterlockError<"INTERLOCK_NOT_OWNER"> {
+  const owner = monitor.watcher.pid.toString();
+  return new InterlockError(
+    "INTERLOCK_NOT_OWNER",
+    `${caller.pid} cannot end monitor ${monitor}: it belongs to ${owner}`,
+    {
+      what: `monitor ${monitor}`,
+      owner,
+      caller: caller.pid.toString(),
+    },
+  );
+}
+
+const aliasModes: ReadonlySet<unknown> = new Set<AliasMode>(["explicit_unalias", "demonitor", "reply_demonitor"]);
 
 /** Starts to watch. A target that is gone already gives DOWN with `noproc` at once. */
 export function startMonitor(
@@ -105,7 +158,12 @@ export function startMonitor(
 ): LocalMonitor {
   const tag = options?.tag ?? "DOWN";
   if (typeof tag !== "string") throw badArgument("tag", tag, "a string");
-  const monitor = new LocalMonitor(watcher, target, name, tag);
+  const mode = options?.alias;
+  if (mode !== undefined && !aliasModes.has(mode)) throw badArgument("alias", mode, [...aliasModes].join(", "));
+  const monitor =
+    mode === undefined
+      ? new LocalMonitor(watcher, target, name, tag)
+      : new LocalAliasedMonitor(watcher, target, name, tag, mode);
   if (target === undefined || !target.alive) {
     monitor.target = undefined;
     monitor.fire(pid, "noproc");

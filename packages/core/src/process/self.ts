@@ -4,14 +4,14 @@
  */
 import { badArgument } from "../errors.ts";
 import { isName, type Name, nameBase } from "../naming/name.ts";
-import { type Alias, type AliasOptions, LocalAlias } from "./alias.ts";
+import { type Alias, type AliasMode, type AliasOptions, LocalAlias } from "./alias.ts";
 import { currentProcess, runAs } from "./context.ts";
 import { crash } from "./crash.ts";
 import { type ExitReason, fenceError, ProcessExit } from "./exit-reason.ts";
 import { link, unlink } from "./link.ts";
-import { type Matched, type Matcher, anyMessage, KeyedMatcher, type Selection, selectionOf } from "./matcher.ts";
-import { type Monitor, type MonitorOptions, startMonitor } from "./monitor.ts";
-import { own, type Ownable } from "./own.ts";
+import { anyMessage, KeyedMatcher, type Matched, type Matcher, type Selection, selectionOf } from "./matcher.ts";
+import { type AliasedMonitor, type Monitor, type MonitorOptions, startMonitor } from "./monitor.ts";
+import { type Ownable, own } from "./own.ts";
 import { LocalPid, type Pid, pidOf } from "./pid.ts";
 import { PlainBody } from "./plain.ts";
 import { type Process, TRAP_EXIT } from "./process.ts";
@@ -36,7 +36,10 @@ export interface Self<in out M> {
   receive(): Promise<M>;
   receive(any: typeof anyMessage, options: { readonly timeoutMs: number }): Promise<M | undefined>;
   receive<const P extends Pattern<M>>(pattern: P): Promise<Extract<M, P>>;
-  receive<const P extends Pattern<M>>(pattern: P, options: { readonly timeoutMs: number }): Promise<Extract<M, P> | undefined>;
+  receive<const P extends Pattern<M>>(
+    pattern: P,
+    options: { readonly timeoutMs: number },
+  ): Promise<Extract<M, P> | undefined>;
   receive<T>(matcher: Matcher<T>): Promise<T>;
   receive<T>(matcher: Matcher<T>, options: { readonly timeoutMs: number }): Promise<T | undefined>;
   /** @see erlang:link/1 */
@@ -44,6 +47,7 @@ export interface Self<in out M> {
   /** @see erlang:unlink/1 */
   unlink(pid: Pid): void;
   /** @see erlang:monitor/3 */
+  monitor(target: Pid | Name, options: MonitorOptions & { readonly alias: AliasMode }): AliasedMonitor<M>;
   monitor(target: Pid | Name, options?: MonitorOptions): Monitor;
   /** @see erlang:alias/1 */
   alias(options?: AliasOptions): Alias<M>;
@@ -91,7 +95,11 @@ export class ProcessSelf<M> implements Self<M> {
     const { body } = this.#process;
     this.#alive();
     if (!(body instanceof PlainBody))
-      throw badArgument("receive", `a call in ${body.label}`, "called in a plain process: a behaviour gets its messages through its callbacks");
+      throw badArgument(
+        "receive",
+        `a call in ${body.label}`,
+        "called in a plain process: a behaviour gets its messages through its callbacks",
+      );
     const timeoutMs = options?.timeoutMs;
     if (timeoutMs !== undefined) checkDelay(timeoutMs, "timeoutMs");
     return body.receive(this.#process, selectionFor(pattern), timeoutMs ?? Number.POSITIVE_INFINITY) as Promise<T>;
@@ -105,6 +113,8 @@ export class ProcessSelf<M> implements Self<M> {
     unlink(this.#alive(), checked(pid));
   }
 
+  monitor(target: Pid | Name, options: MonitorOptions & { readonly alias: AliasMode }): AliasedMonitor<M>;
+  monitor(target: Pid | Name, options?: MonitorOptions): Monitor;
   monitor(target: Pid | Name, options?: MonitorOptions): Monitor {
     const process = this.#alive();
     if (target instanceof LocalPid) return startMonitor(process, target.process, target, undefined, options);
@@ -191,7 +201,8 @@ export function selfOf(process: Process): Self<unknown> {
  */
 export function self(): Self<unknown> {
   const process = currentProcess();
-  if (process === undefined) throw badArgument("self()", "a call outside any process", "called by the code of a process");
+  if (process === undefined)
+    throw badArgument("self()", "a call outside any process", "called by the code of a process");
   return selfOf(process);
 }
 
@@ -215,7 +226,8 @@ function callBound(process: Process, callback: () => unknown): unknown {
 export function bind<F extends (...args: never) => unknown>(callback: F): F {
   const process = currentProcess();
   if (process === undefined) return callback;
-  const bound = (...args: never): unknown => (process.alive ? runAs(process, callBound, () => callback(...args)) : undefined);
+  const bound = (...args: never): unknown =>
+    process.alive ? runAs(process, callBound, () => callback(...args)) : undefined;
   return bound as F;
 }
 

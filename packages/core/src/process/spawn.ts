@@ -3,12 +3,13 @@ import { badArgument } from "../errors.ts";
 import { currentNode } from "../naming/name.ts";
 import type { LocalNode } from "../node.ts";
 import { processSpawned } from "../report/telemetry.ts";
+import type { AliasMode } from "./alias.ts";
 import { join } from "./link.ts";
 import type { MailboxOptions } from "./mailbox.ts";
-import { type Monitor, startMonitor } from "./monitor.ts";
+import { type AliasedMonitor, type Monitor, type MonitorOptions, startMonitor } from "./monitor.ts";
 import { type Pid, pidOf } from "./pid.ts";
 import { PlainBody } from "./plain.ts";
-import { type Body, BOUNDED, Process } from "./process.ts";
+import { BOUNDED, type Body, Process } from "./process.ts";
 import { makeSelf, type Self } from "./self.ts";
 import { fence } from "./send.ts";
 
@@ -17,10 +18,19 @@ export interface SpawnOptions {
   readonly mailbox?: MailboxOptions;
 }
 
+export interface SpawnMonitorOptions extends SpawnOptions {
+  readonly monitor?: MonitorOptions;
+}
+
 type Run<M> = (self: Self<M>) => void | Promise<void>;
 
 /** Makes a process known to its node. The caller has it run its first slice. */
-export function admit(node: LocalNode, body: Body, parent: Process | undefined, mailbox: MailboxOptions | undefined): Process {
+export function admit(
+  node: LocalNode,
+  body: Body,
+  parent: Process | undefined,
+  mailbox: MailboxOptions | undefined,
+): Process {
   const process = new Process(node, body, parent?.pid);
   if (mailbox !== undefined) bound(process, mailbox);
   node.admit(process);
@@ -44,7 +54,8 @@ export function spawnProcess<M>(
 
 function bound(process: Process, mailbox: MailboxOptions): void {
   const { capacity, overflow } = mailbox;
-  if (!Number.isInteger(capacity) || capacity < 1) throw badArgument("mailbox.capacity", capacity, "a whole number, 1 or more");
+  if (!Number.isInteger(capacity) || capacity < 1)
+    throw badArgument("mailbox.capacity", capacity, "a whole number, 1 or more");
   if (overflow !== "reject" && overflow !== "drop_oldest" && overflow !== "exit")
     throw badArgument("mailbox.overflow", overflow, '"reject", "drop_oldest" or "exit"');
   process.more().bound = { capacity, overflow, waiting: 0, dropped: 0, senders: [] };
@@ -73,9 +84,21 @@ export function spawnLink<M>(run: Run<M>, options?: SpawnOptions): Pid<M> {
 }
 
 /** As `spawn`, monitored by the caller from the start. **Errors** `INTERLOCK_BAD_ARGUMENT` outside any process. */
-export function spawnMonitor<M>(run: Run<M>, options?: SpawnOptions): { readonly pid: Pid<M>; readonly monitor: Monitor } {
+export function spawnMonitor<M, Own = never>(
+  run: Run<M>,
+  options: SpawnMonitorOptions & { readonly monitor: { readonly alias: AliasMode } },
+): { readonly pid: Pid<M>; readonly monitor: AliasedMonitor<Own> };
+export function spawnMonitor<M>(
+  run: Run<M>,
+  options?: SpawnMonitorOptions,
+): { readonly pid: Pid<M>; readonly monitor: Monitor };
+export function spawnMonitor<M>(
+  run: Run<M>,
+  options?: SpawnMonitorOptions,
+): { readonly pid: Pid<M>; readonly monitor: Monitor } {
   const parent = fence();
-  if (parent === undefined) throw badArgument("spawnMonitor", "a call outside any process", "called by a process: use spawn and monitor(pid)");
+  if (parent === undefined)
+    throw badArgument("spawnMonitor", "a call outside any process", "called by a process: use spawn and monitor(pid)");
   const process = spawnProcess(parent.node, run, parent, false, options);
-  return { pid: pidOf(process), monitor: startMonitor(parent, process, process.pid, undefined, undefined) };
+  return { pid: pidOf(process), monitor: startMonitor(parent, process, process.pid, undefined, options?.monitor) };
 }
