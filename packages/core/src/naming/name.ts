@@ -15,6 +15,10 @@ export interface Name {
 /** What every kind of name can do. Registration by a via name is the registry's own. */
 export abstract class NameBase implements Name {
   declare readonly "~name": true;
+  /** OTP: `Name ! Message` fails for a name that nobody has, `{Name, Node} ! Message` never does. */
+  get silent(): boolean {
+    return false;
+  }
   abstract whereis(node: LocalNode): LocalPid | undefined;
   /** @throws INTERLOCK_NAME_TAKEN */
   abstract register(process: Process): void;
@@ -50,6 +54,9 @@ class RemoteName extends NameBase {
     super();
     this.name = name;
     this.node = node;
+  }
+  override get silent(): boolean {
+    return true;
   }
   whereis(node: LocalNode): LocalPid | undefined {
     return this.node === node.name ? node.names.get(this.name)?.pid : undefined;

@@ -40,7 +40,11 @@ export function send<M>(target: Destination<M>, message: NoInfer<M>): void {
 export function trySend<M>(target: Destination<M>, message: NoInfer<M>): boolean {
   fence();
   const process =
-    target instanceof LocalPid ? target.process : isName(target) ? nameBase(target).whereis(currentNode())?.process : receiverOf(target);
+    target instanceof LocalPid
+      ? target.process
+      : isName(target)
+        ? nameBase(target).whereis(currentNode())?.process
+        : receiverOf(target);
   return process !== undefined && deliverMessage(process, message);
 }
 
@@ -92,10 +96,14 @@ function roomIn(process: Process, bound: Bound, timeoutMs: number): Promise<void
       forget();
       const { capacity } = bound;
       reject(
-        new InterlockError("INTERLOCK_MAILBOX_FULL", `The mailbox of ${process.pid} had no room within ${timeoutMs} ms`, {
-          target: process.pid.toString(),
-          capacity,
-        }),
+        new InterlockError(
+          "INTERLOCK_MAILBOX_FULL",
+          `The mailbox of ${process.pid} had no room within ${timeoutMs} ms`,
+          {
+            target: process.pid.toString(),
+            capacity,
+          },
+        ),
       );
     });
     atExit(process, ended);
@@ -150,7 +158,9 @@ export function deliverMessage(process: Process, message: unknown): boolean {
 function receiverOf(target: unknown): Process | undefined {
   if (target instanceof LocalAlias) return target.receiver();
   if (!isName(target)) throw badArgument("target", target, "a pid, a name or an alias");
-  const pid = nameBase(target).whereis(currentNode());
+  const name = nameBase(target);
+  const pid = name.whereis(currentNode());
+  if (pid === undefined && name.silent) return undefined;
   if (pid === undefined)
     throw new InterlockError("INTERLOCK_NOPROC", `Cannot send to ${target}: nobody has that name`, {
       target: target.toString(),
