@@ -32,3 +32,11 @@ export { type DynamicSupervisor, type DynamicSupervisorOptions, dynamicSuperviso
 export { type PartitionSupervisor, type PartitionSupervisorOptions, partitionSupervisor } from "./supervision/partition-supervisor.ts";
 export type { AutoShutdown, RestartLimits } from "./supervision/flags.ts";
 export type { Strategy } from "./supervision/strategy.ts";
+export {
+  type DuplicateRegistry,
+  type Registry,
+  type RegistryBase,
+  type RegistryOptions,
+  registry,
+} from "./behaviour/registry.ts";
+export type { KeyedRegistryEntry, RegistryEntry, RegistryEvent } from "./naming/registry-table.ts";
