@@ -2,6 +2,7 @@
 
 import { availableParallelism, cpus } from "node:os";
 import { join, resolve } from "node:path";
+import { buildCore } from "./build.ts";
 import { type Outcome, runChild } from "./child.ts";
 import { findErlang } from "./erlang.ts";
 import { median } from "./figure.ts";
@@ -60,6 +61,9 @@ export async function bench(settings: Settings, progress: (line: string) => void
   const samples = new Samples();
   const erlang = settings.beam ? findErlang(repository) : "BEAM was left out (--no-beam).";
   notes.push(typeof erlang === "string" ? erlang : erlang.description);
+
+  const unbuilt = asked.some(({ file }) => file === "import-time") ? buildCore(repository) : undefined;
+  if (unbuilt !== undefined) notes.push(unbuilt);
 
   for (const program of programsOf(asked)) {
     for (let round = 1; round <= settings.rounds; round++) {

@@ -65,7 +65,10 @@ function parseFigure(line: string): Figure | undefined {
   }
 }
 
-/** The line of a Node.js death that says why: the error itself, not the frames below it. */
+/** The line of a Node.js death that says why: the error itself, not the source line above it nor the frames below. */
 function complaint(lines: readonly string[]): string | undefined {
-  return lines.find((line) => /\bError\b/.test(line) && !line.startsWith("at ")) ?? lines.at(-1);
+  const errors = lines.filter((line) =>
+    /^(\[cause\]: |error: |Uncaught )*(\w*Error\b( \[\w+\])?:|Warning:) /.test(line),
+  );
+  return errors.length > 0 ? errors.slice(0, 2).join(" / ") : lines.at(-1);
 }

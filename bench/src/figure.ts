@@ -17,6 +17,9 @@ export const quick = process.env["BENCH_QUICK"] === "1";
 
 export const repetitions: number = quick ? 3 : 5;
 
+/** For programs of some milliseconds: five of those would measure how fast V8 compiles, and a service runs for days. */
+export const shortRepetitions: number = quick ? 15 : 25;
+
 export function emit(figure: Figure): void {
   console.log(JSON.stringify(figure));
 }

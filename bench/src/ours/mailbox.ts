@@ -1,7 +1,7 @@
 /** selective of `bb_local.erl`: 10 000 messages that do not match stand before each wanted one. */
 
 import { type Self, send, when } from "@interlock/core";
-import { runPrograms } from "../figure.ts";
+import { runPrograms, shortRepetitions } from "../figure.ts";
 import { Counter } from "./counter.ts";
 import { rate } from "./measured.ts";
 
@@ -19,20 +19,30 @@ const isWanted = (message: unknown): message is Wanted => (message as Message).t
 
 await runPrograms({
   selective_receive_10k_deep: () =>
-    rate<Message>("selective_receive_10k_deep", 1_000, async (self) => {
-      fill(self);
-      for (let index = 1_000; index > 0; index--) {
-        send(self.pid, { type: "wanted", index });
-        // `receive {want, N}` with N bound: a guard of its own for each, so nothing is known of the junk beforehand.
-        await self.receive(when(isWanted, (message) => message.index === index));
-      }
-    }),
+    rate<Message>(
+      "selective_receive_10k_deep",
+      1_000,
+      async (self) => {
+        fill(self);
+        for (let index = 1_000; index > 0; index--) {
+          send(self.pid, { type: "wanted", index });
+          // `receive {want, N}` with N bound: a guard of its own for each, so nothing is known of the junk beforehand.
+          await self.receive(when(isWanted, (message) => message.index === index));
+        }
+      },
+      shortRepetitions,
+    ),
 
   gen_server_call_with_10k_deep_mailbox: () =>
-    rate<Message>("gen_server_call_with_10k_deep_mailbox", 20_000, async (self) => {
-      const server = await Counter.start();
-      fill(self);
-      for (let index = 0; index < 20_000; index++) await server.call.increment();
-      await server.call.stop();
-    }),
+    rate<Message>(
+      "gen_server_call_with_10k_deep_mailbox",
+      20_000,
+      async (self) => {
+        const server = await Counter.start();
+        fill(self);
+        for (let index = 0; index < 20_000; index++) await server.call.increment();
+        await server.call.stop();
+      },
+      shortRepetitions,
+    ),
 });

@@ -39,11 +39,11 @@ export async function rate<M>(
   name: string,
   count: number,
   body: (self: Self<M>) => Promise<void>,
-  unit?: string,
+  repeat: number = repetitions,
 ): Promise<void> {
   const times: number[] = [];
-  for (let repetition = 0; repetition < repetitions; repetition++) {
+  for (let repetition = 0; repetition < repeat; repetition++) {
     times.push(await isolated<M, number>((self) => seconds(() => body(self))));
   }
-  emitRate(name, count, times, unit);
+  emitRate(name, count, times);
 }

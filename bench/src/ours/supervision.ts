@@ -1,7 +1,7 @@
 /** sup_restart and sup_10k of `bb_local.erl`. */
 
 import { dynamicSupervisor, exit, type Pid, type Self, supervisor } from "@interlock/core";
-import { emit, emitRate, median, percentile, repetitions, runPrograms, seconds } from "../figure.ts";
+import { emit, emitRate, median, percentile, runPrograms, seconds, shortRepetitions } from "../figure.ts";
 import { Counter, type Up } from "./counter.ts";
 import { isolated, reportsSoFar } from "./measured.ts";
 
@@ -77,7 +77,7 @@ await runPrograms({
 
   simple_one_for_one: async () => {
     const runs: (readonly [number, number, number])[] = [];
-    for (let repetition = 0; repetition < repetitions; repetition++) runs.push(await isolated(liveAndDie));
+    for (let repetition = 0; repetition < shortRepetitions; repetition++) runs.push(await isolated(liveAndDie));
     emitRate(
       "simple_one_for_one_start_child",
       COUNT,
@@ -93,7 +93,7 @@ await runPrograms({
       "supervisor_shutdown_10k_children",
       runs.map(([, , ended]) => ended),
     );
-    if (reportsSoFar() < COUNT * repetitions)
+    if (reportsSoFar() < COUNT * shortRepetitions)
       throw new Error("fewer reports than restarts: they are part of what is measured");
   },
 });
