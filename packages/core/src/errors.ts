@@ -34,7 +34,12 @@ export interface ErrorDetails {
   };
   readonly INTERLOCK_CONFIG_INVALID: {
     readonly application: string;
-    readonly issues: readonly { readonly path: string; readonly message: string; readonly source: string }[];
+    readonly issues: readonly {
+      readonly path: string;
+      readonly message: string;
+      readonly got: string;
+      readonly source: string;
+    }[];
   };
   readonly INTERLOCK_APPLICATION: { readonly application: string; readonly problem: string };
   readonly INTERLOCK_TIMEOUT: { readonly operation: string; readonly timeoutMs: number };

@@ -40,3 +40,32 @@ export {
   registry,
 } from "./behaviour/registry.ts";
 export type { KeyedRegistryEntry, RegistryEntry, RegistryEvent } from "./naming/registry-table.ts";
+export {
+  type AnyApplication,
+  type Application,
+  type ApplicationEnv,
+  type ApplicationInfo,
+  type ApplicationModule,
+  application,
+  changeConfig,
+  ensureAllStarted,
+  getEnv,
+  onNodeStop,
+  type RunningApplication,
+  type StartOptions as ApplicationStartOptions,
+  startApplication,
+  stopAllApplications,
+  stopApplication,
+  whichApplications,
+} from "./application/application.ts";
+export type { NodeStop, NodeStopHandler } from "./application/application-controller.ts";
+export type {
+  ConfigDifference,
+  ConfigIssue,
+  ConfigProvider,
+  ConfigTree,
+  StandardIssue,
+  StandardResult,
+  StandardSchema,
+} from "./application/config.ts";
+export { defaults } from "./application/providers.ts";

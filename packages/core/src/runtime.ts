@@ -3,6 +3,7 @@
  * plugs in virtual time and a seed. No other file of this package touches the clock, timers or randomness (a test reads
  * the sources and fails otherwise).
  */
+import { readFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 
 /** Two clocks, both in milliseconds: `now` never goes back, `wallTime` is the time of day (Unix epoch). */
@@ -32,15 +33,32 @@ export type Random = () => number;
  */
 export type Pick = (length: number) => number;
 
+/** Files that are read once in a while: configuration. */
+export interface Files {
+  /** The text of a file (UTF-8). Rejects as `node:fs` does, with a `code`. */
+  readText(path: string): Promise<string>;
+}
+
+/** The operating-system process around the runtime. */
+export interface Program {
+  /** Keeps the program alive although nothing else does. @returns what releases it. */
+  keepAlive(): () => void;
+  /** Ends the program at once. */
+  halt(exitCode: number): void;
+}
+
 export interface Runtime {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly turns: Turns;
   readonly random: Random;
+  readonly files: Files;
+  readonly program: Program;
   readonly pick?: Pick | undefined;
 }
 
 const resolved = Promise.resolve();
+const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
 
 /** Node.js itself. */
 export const nodeRuntime: Runtime = {
@@ -58,4 +76,14 @@ export const nodeRuntime: Runtime = {
     immediate: (callback) => void setImmediate(callback),
   },
   random: Math.random,
+  files: {
+    readText: (path) => readFile(path, "utf8"),
+  },
+  program: {
+    keepAlive: () => {
+      const handle = setInterval(() => undefined, LONGEST_INTERVAL_MS);
+      return () => clearInterval(handle);
+    },
+    halt: (exitCode) => process.exit(exitCode),
+  },
 };

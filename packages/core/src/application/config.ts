@@ -1,0 +1,305 @@
+/**
+ * Configuration: trees from ordered providers, merged deep, with the source of every value, and validated by any
+ * Standard Schema before anything starts. A value whose key looks like a secret is never put into a message.
+ * @see https://standardschema.dev
+ */
+import { InterlockError, show } from "../errors.ts";
+import { reasonOf, showReason } from "../process/exit-reason.ts";
+import type { Files } from "../runtime.ts";
+
+type MaybePromise<T> = T | Promise<T>;
+
+export interface ConfigTree {
+  readonly [key: string]: unknown;
+}
+
+/** The public Standard Schema interface: zod, valibot and arktype implement it. */
+export interface StandardSchema<out Output> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
+    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+  };
+}
+
+export type StandardResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly StandardIssue[] };
+
+export interface StandardIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** What a provider may use. */
+export interface LoadContext {
+  readonly application: string;
+  readonly files: Files;
+  readonly environment: Environment;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Gives a part of the configuration. Later providers win over earlier ones. */
+export interface ConfigProvider {
+  /** Names the source of its values in messages: `file /etc/bank.json`. */
+  readonly name: string;
+  load(context: LoadContext): MaybePromise<ConfigTree>;
+  /** Where in this source a value comes from or would have to stand, if that can be said better than by `name`. */
+  placeOf?(path: readonly string[]): string | undefined;
+}
+
+/** One thing that is wrong. `got` and `message` show no secrets. */
+export interface ConfigIssue {
+  /** Keys joined by dots; empty for the whole. */
+  readonly path: string;
+  readonly message: string;
+  readonly got: string;
+  /** `environment BANK_PORT`; for a missing value where it could be given. */
+  readonly source: string;
+}
+
+/** A merged tree that remembers where its values come from. */
+export interface LoadedConfig {
+  readonly tree: ConfigTree;
+  /** The place of a value, or of the values below it; undefined for one that nobody gave. */
+  sourceOf(path: readonly string[]): string | undefined;
+  /** Every place that could give a value. */
+  placesFor(path: readonly string[]): readonly string[];
+}
+
+type MutableTree = Record<string, unknown>;
+
+/** Loads from each provider in turn and merges. @throws INTERLOCK_CONFIG_INVALID when one cannot be read */
+export async function loadConfig(providers: readonly ConfigProvider[], context: LoadContext): Promise<LoadedConfig> {
+  const tree: MutableTree = {};
+  const sources = new Map<string, string>();
+  for (const provider of providers) {
+    let part: ConfigTree;
+    try {
+      part = await provider.load(context);
+      if (!isTree(part)) throw new Error(`expected an object of settings, got ${Array.isArray(part) ? "an array" : typeof part}`);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : showReason(reasonOf(error));
+      throw configInvalid(context.application, [{ path: "", message, got: "nothing", source: provider.name }], error);
+    }
+    mergeInto(tree, part, [], (path) => sources.set(keyOf(path), provider.placeOf?.(path) ?? provider.name), (path) => {
+      for (const known of sources.keys()) if (known === keyOf(path) || known.startsWith(`${keyOf(path)}\0`)) sources.delete(known);
+    });
+  }
+  return {
+    tree,
+    sourceOf: (path) => sourceIn(sources, path),
+    placesFor: (path) => providers.flatMap((provider) => provider.placeOf?.(path) ?? []),
+  };
+}
+
+/**
+ * Checks a loaded configuration.
+ *
+ * @throws INTERLOCK_CONFIG_INVALID with every issue
+ */
+export async function validateConfig<Config>(
+  application: string,
+  schema: StandardSchema<Config> | undefined,
+  loaded: LoadedConfig,
+): Promise<Config> {
+  if (schema === undefined) return loaded.tree as Config;
+  const result = await schema["~standard"].validate(loaded.tree);
+  if (result.issues === undefined) return result.value;
+  throw configInvalid(application, result.issues.map((issue) => issueOf(issue, loaded)));
+}
+
+/**
+ * Refuses a configuration that differs from what was fixed when the program was built.
+ *
+ * @throws INTERLOCK_CONFIG_INVALID
+ * @see Elixir's Config.Provider.validate_compile_env/1
+ */
+export function validateCompileEnv(application: string, fixed: ConfigTree, config: unknown, loaded: LoadedConfig): void {
+  const issues: ConfigIssue[] = [];
+  const compare = (expected: ConfigTree, path: readonly string[]): void => {
+    for (const [key, value] of Object.entries(expected)) {
+      const at = [...path, key];
+      const actual = valueAt(config, at);
+      if (isTree(value) && isTree(actual)) compare(value, at);
+      else if (!sameValue(value, actual))
+        issues.push({
+          path: at.join("."),
+          message: `the program was built with ${showSetting(at, value)}: build it anew, or give the same value`,
+          got: showSetting(at, actual),
+          source: placeOfValue(at, loaded),
+        });
+    }
+  };
+  compare(fixed, []);
+  if (issues.length > 0) throw configInvalid(application, issues);
+}
+
+/** What differs between two configurations, by top-level key. @see config_change/3 of application(3) */
+export interface ConfigDifference {
+  /** New values of keys that were there before. */
+  readonly changed: ConfigTree;
+  readonly added: ConfigTree;
+  readonly removed: readonly string[];
+}
+
+export function differenceOf(before: unknown, after: unknown): ConfigDifference {
+  const [old, next] = [isTree(before) ? before : {}, isTree(after) ? after : {}];
+  const changed: MutableTree = {};
+  const added: MutableTree = {};
+  for (const [key, value] of Object.entries(next)) {
+    if (!Object.hasOwn(old, key)) added[key] = value;
+    else if (!sameValue(old[key], value)) changed[key] = value;
+  }
+  return { changed, added, removed: Object.keys(old).filter((key) => !Object.hasOwn(next, key)) };
+}
+
+export function isEmptyDifference({ added, changed, removed }: ConfigDifference): boolean {
+  return removed.length === 0 && Object.keys(changed).length === 0 && Object.keys(added).length === 0;
+}
+
+/** Plain objects are merged key by key; everything else, arrays too, replaces what was there. */
+export function deepMerge(...trees: readonly ConfigTree[]): ConfigTree {
+  const merged: MutableTree = {};
+  for (const tree of trees) mergeInto(merged, tree, [], nothing, nothing);
+  return merged;
+}
+
+function nothing(): void {}
+
+function mergeInto(
+  target: MutableTree,
+  part: ConfigTree,
+  path: readonly string[],
+  set: (path: readonly string[]) => void,
+  forget: (path: readonly string[]) => void,
+): void {
+  for (const [key, value] of Object.entries(part)) {
+    if (value === undefined) continue; // Not given: what is there stays.
+    if (key === "__proto__") throw new Error(`${[...path, key].join(".")} is not a name that a setting can have`);
+    const at = [...path, key];
+    if (!isTree(value)) {
+      forget(at);
+      target[key] = value;
+      set(at);
+      continue;
+    }
+    if (!Object.hasOwn(target, key) || !isTree(target[key])) {
+      forget(at);
+      target[key] = {};
+    }
+    const inner = target[key] as MutableTree;
+    // An object without keys is a value as well: somebody has given it.
+    if (Object.keys(value).length === 0 && Object.keys(inner).length === 0) set(at);
+    mergeInto(inner, value, at, set, forget);
+  }
+}
+
+export function isTree(value: unknown): value is ConfigTree {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value) as unknown;
+  return prototype === Object.prototype || prototype === null;
+}
+
+export function valueAt(tree: unknown, path: readonly string[]): unknown {
+  let value = tree;
+  for (const key of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Record<string, unknown>)[key];
+  }
+  return value;
+}
+
+function sameValue(one: unknown, other: unknown): boolean {
+  if (Object.is(one, other)) return true;
+  if (Array.isArray(one) && Array.isArray(other))
+    return one.length === other.length && one.every((item, at) => sameValue(item, other[at]));
+  if (one instanceof Date && other instanceof Date) return one.getTime() === other.getTime();
+  if (one instanceof URL && other instanceof URL) return one.href === other.href;
+  if (!isTree(one) || !isTree(other)) return false;
+  const keys = Object.keys(one);
+  return (
+    keys.length === Object.keys(other).length &&
+    keys.every((key) => Object.hasOwn(other, key) && sameValue(one[key], other[key]))
+  );
+}
+
+// A path as a key: no setting's name holds a NUL.
+function keyOf(path: readonly string[]): string {
+  return path.join("\0");
+}
+
+function sourceIn(sources: ReadonlyMap<string, string>, path: readonly string[]): string | undefined {
+  // Inside a value that came whole, such as an array: its own source.
+  for (let length = path.length; length > 0; length--) {
+    const source = sources.get(keyOf(path.slice(0, length)));
+    if (source !== undefined) return source;
+  }
+  const prefix = path.length === 0 ? "" : `${keyOf(path)}\0`;
+  const below = new Set([...sources].filter(([key]) => key.startsWith(prefix)).map(([, source]) => source));
+  return below.size === 0 ? undefined : [...below].join(", ");
+}
+
+const SECRET = /secret|password|token|key/i;
+const HIDDEN = "(secret)";
+
+/** A value for a message: nothing of a secret, and no user and password of a URL. */
+export function showSetting(path: readonly string[], value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (path.some((key) => SECRET.test(key))) return HIDDEN;
+  return hideCredentials(show(withoutSecrets(value)));
+}
+
+function withoutSecrets(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutSecrets);
+  if (!isTree(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, SECRET.test(key) ? HIDDEN : withoutSecrets(inner)]),
+  );
+}
+
+function hideCredentials(text: string): string {
+  return text.replaceAll(/\/\/[^/@\s"]*@/g, "//(secret)@");
+}
+
+function issueOf({ message, path = [] }: StandardIssue, loaded: LoadedConfig): ConfigIssue {
+  const at = path.map((segment) => String(typeof segment === "object" ? segment.key : segment));
+  const value = valueAt(loaded.tree, at);
+  return {
+    path: at.join("."),
+    message: hideCredentials(hideIn(message, at, value)),
+    got: showSetting(at, value),
+    source: placeOfValue(at, loaded),
+  };
+}
+
+/** A schema's own message may quote what it got. */
+function hideIn(message: string, path: readonly string[], value: unknown): string {
+  const isSecret = path.some((key) => SECRET.test(key));
+  return isSecret && value !== undefined && value !== "" ? message.replaceAll(String(value), HIDDEN) : message;
+}
+
+function placeOfValue(path: readonly string[], loaded: LoadedConfig): string {
+  const source = loaded.sourceOf(path);
+  if (source !== undefined && (path.length === 0 || valueAt(loaded.tree, path) !== undefined)) return source;
+  const places = loaded.placesFor(path);
+  return places.length === 0 ? "not given" : `not given; it can be given by ${places.join(" or ")}`;
+}
+
+export function configInvalid(
+  application: string,
+  issues: readonly ConfigIssue[],
+  cause?: unknown,
+): InterlockError<"INTERLOCK_CONFIG_INVALID"> {
+  const lines = issues.map(({ got, message, path, source }) =>
+    path === "" ? `  ${message} (${source})` : `  ${path}: ${message}; got ${got} (${source})`,
+  );
+  return new InterlockError(
+    "INTERLOCK_CONFIG_INVALID",
+    `The configuration of ${application} is invalid:\n${lines.join("\n")}`,
+    { application, issues },
+    cause === undefined ? undefined : { cause },
+  );
+}
