@@ -1,7 +1,7 @@
 /** pg_bcast of `bb_local.erl` with a registry of duplicate keys for pg, and ex_registry_lookup_unique of `ex_bench.exs`. */
 
 import { genServer, noreply, type Pid, registry, type SystemMessage, send } from "@interlock/core";
-import { emitRate, runPrograms, seconds, shortRepetitions } from "../figure.ts";
+import { emitRate, runPrograms, seconds } from "../figure.ts";
 import { isolated, rate } from "./measured.ts";
 
 type Notice = { readonly type: "quiet" } | { readonly type: "ask"; readonly from: Pid<Answer> };
@@ -30,6 +30,8 @@ const SubscriberServer = genServer({
 });
 
 const SUBSCRIBERS = 10_000;
+/** Of some milliseconds each: enough that most of them run on compiled code, as in a service. */
+const BROADCASTS = 100;
 const LOOKUPS = 500_000;
 
 await runPrograms({
@@ -38,7 +40,7 @@ await runPrograms({
     const times = await isolated<Answer, readonly number[]>(async (self) => {
       for (let index = 0; index < SUBSCRIBERS; index++) await SubscriberServer.start("g");
       const list: number[] = [];
-      for (let repetition = 1; repetition <= shortRepetitions; repetition++) {
+      for (let repetition = 1; repetition <= BROADCASTS; repetition++) {
         const time = await seconds(async () => {
           let last: Pid<Notice> | undefined;
           for (const { pid } of Topics.lookup("g")) {
