@@ -11,6 +11,7 @@ import {
   type RestartLimits,
   type Strategy,
 } from "@interlock/core";
+import { isBeingRestarted } from "./being-restarted.ts";
 import { describeReason } from "./reason.ts";
 import { supervisorAt } from "./supervisor-at.ts";
 
@@ -248,7 +249,8 @@ function intensityOf({ intensity = 1, periodMs = 5_000 }: SupervisorRules, past:
 async function childrenOf(pid: Pid): Promise<readonly ChildInfo[]> {
   try {
     return [...(await supervisorAt(pid).whichChildren())].reverse();
-  } catch {
+  } catch (error) {
+    if (!isBeingRestarted(error)) throw error;
     return [];
   }
 }

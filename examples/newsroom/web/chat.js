@@ -129,9 +129,9 @@ class TownChat extends HTMLElement {
         break;
       case "people":
         this.#people.textContent =
-          message.people.length === 1
+          message.count === 1
             ? "You are alone here."
-            : `${message.people.length} here: ${message.people.slice(0, 12).join(", ")}${message.people.length > 12 ? " …" : ""}`;
+            : `${message.count} here: ${message.people.slice(0, 12).join(", ")}${message.count > 12 ? " …" : ""}`;
         break;
       case "room-down":
         this.#tell(`The room fell over: ${message.reason}. It is being opened again.`, "bad");

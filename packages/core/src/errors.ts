@@ -124,7 +124,11 @@ export function isError<const Code extends ErrorCode>(error: unknown, code: Code
 }
 
 /** The error for a wrong argument, in one form: what it is called, what was got, what was expected. */
-export function badArgument(argument: string, got: unknown, expected: string): InterlockError<"INTERLOCK_BAD_ARGUMENT"> {
+export function badArgument(
+  argument: string,
+  got: unknown,
+  expected: string,
+): InterlockError<"INTERLOCK_BAD_ARGUMENT"> {
   const shown = show(got);
   return new InterlockError(
     "INTERLOCK_BAD_ARGUMENT",

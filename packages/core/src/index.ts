@@ -1,37 +1,19 @@
 /** The public names of @interlock/core, and nothing else. */
-export { type ErrorCode, type ErrorDetails, hints, InterlockError, isError } from "./errors.ts";
-export { type ExitReason, ProcessExit, type Term } from "./process/exit-reason.ts";
-export { isPid, makeRef, type NodeName, type Pid, type Ref } from "./process/pid.ts";
-export type { Down, Exit, NodeDown, SystemMessage, Timeout } from "./process/signal.ts";
-export { anyMessage, anyOf, type Matched, type Matcher, when } from "./process/matcher.ts";
-export type { Monitor, MonitorOptions } from "./process/monitor.ts";
-export type { Alias, AliasOptions } from "./process/alias.ts";
-export type { MailboxOptions, Overflow } from "./process/mailbox.ts";
-export type { Timer } from "./process/timer.ts";
-export { bind, type Pattern, type ReceiveOptions, type Self, self } from "./process/self.ts";
-export type { Ownable } from "./process/own.ts";
-export { spawn, spawnLink, spawnMonitor, type SpawnOptions } from "./process/spawn.ts";
-export { type Destination, send, sendAfter, sendTimeoutAfter, sendWait, type TimerMessage, trySend } from "./process/send.ts";
-export { exit, isAlive, monitor, type ProcessInfo, processes, processInfo, register, registered, unregister, whereis } from "./process/info.ts";
-export { awaitAll, callers, type Task, type TaskOutcome, task, yieldAll } from "./process/task.ts";
-export { unowned } from "./process/context.ts";
-export { attribute, containStrayErrors } from "./process/containment.ts";
-export { local, type Name, remote } from "./naming/name.ts";
-export { type After, type From, type Ignore, ignore, type Later, later, type NoReply, noreply, type Ready, type Reply, ready, reply, type Stop, stop } from "./behaviour/reply.ts";
-export { type AnyGenServer, type Context, type GenServer, type GenServerModule, genServer, type Protocol, type RefOf, type StateOf } from "./behaviour/gen-server.ts";
-export type { CallOptions, CallsOf, CastsOf, ServerRef } from "./behaviour/client.ts";
-export { refTo } from "./behaviour/ref-to.ts";
-export { type ProcessStatus, type Statistics, sys } from "./behaviour/sys.ts";
-export type { TraceEvent, TraceHandler } from "./behaviour/debug.ts";
+
 export type { ChildOptions, ChildSpec, Restart } from "./behaviour/child-spec.ts";
-export { type CrashReport, formatReport, type LingeringReport, type ProgressReport, type Report, type ReportHandler, type SupervisorReport, type WarningReport, writeToStderr } from "./report/report.ts";
-export { defaultNode, LocalNode, type NodeOptions, onReport } from "./node.ts";
-export { type Clock, nodeRuntime, type Pick, type Random, type Runtime, type Timers, type Turns } from "./runtime.ts";
-export { type ChildCounts, type ChildInfo, type Supervisor, type SupervisorModule, type SupervisorRef, supervisor } from "./supervision/supervisor.ts";
-export { type DynamicSupervisor, type DynamicSupervisorOptions, dynamicSupervisor } from "./supervision/dynamic-supervisor.ts";
-export { type PartitionSupervisor, type PartitionSupervisorOptions, partitionSupervisor } from "./supervision/partition-supervisor.ts";
-export type { AutoShutdown, RestartLimits } from "./supervision/flags.ts";
-export type { Strategy } from "./supervision/strategy.ts";
+export type { CallOptions, CallsOf, CastsOf, ServerRef } from "./behaviour/client.ts";
+export type { TraceEvent, TraceHandler } from "./behaviour/debug.ts";
+export {
+  type AnyGenServer,
+  type Context,
+  type GenServer,
+  type GenServerModule,
+  genServer,
+  type Protocol,
+  type RefOf,
+  type StateOf,
+} from "./behaviour/gen-server.ts";
+export { refTo } from "./behaviour/ref-to.ts";
 export {
   type DuplicateRegistry,
   type Registry,
@@ -39,7 +21,94 @@ export {
   type RegistryOptions,
   registry,
 } from "./behaviour/registry.ts";
+export {
+  type After,
+  type From,
+  type Ignore,
+  ignore,
+  type Later,
+  later,
+  type NoReply,
+  noreply,
+  type Ready,
+  type Reply,
+  ready,
+  reply,
+  type Stop,
+  stop,
+} from "./behaviour/reply.ts";
+export { type ProcessStatus, type Statistics, sys } from "./behaviour/sys.ts";
+export { type ErrorCode, type ErrorDetails, hints, InterlockError, isError } from "./errors.ts";
+export { local, type Name, remote } from "./naming/name.ts";
 export type { KeyedRegistryEntry, RegistryEntry, RegistryEvent } from "./naming/registry-table.ts";
+export { defaultNode, LocalNode, type NodeOptions, onReport } from "./node.ts";
+export type { Alias, AliasMode, AliasOptions } from "./process/alias.ts";
+export { attribute, containStrayErrors } from "./process/containment.ts";
+export { unowned } from "./process/context.ts";
+export { type ExitReason, ProcessExit, type Term } from "./process/exit-reason.ts";
+export {
+  exit,
+  isAlive,
+  monitor,
+  type ProcessInfo,
+  processes,
+  processInfo,
+  register,
+  registered,
+  unregister,
+  whereis,
+} from "./process/info.ts";
+export type { MailboxOptions, Overflow } from "./process/mailbox.ts";
+export { anyMessage, anyOf, type Matched, type Matcher, when } from "./process/matcher.ts";
+export type { AliasedMonitor, Monitor, MonitorOptions } from "./process/monitor.ts";
+export type { Ownable } from "./process/own.ts";
+export { isPid, makeRef, type NodeName, type Pid, type Ref } from "./process/pid.ts";
+export { bind, type Pattern, type ReceiveOptions, type Self, self } from "./process/self.ts";
+export {
+  type Destination,
+  send,
+  sendAfter,
+  sendTimeoutAfter,
+  sendWait,
+  type TimerMessage,
+  trySend,
+} from "./process/send.ts";
+export type { Down, Exit, NodeDown, SystemMessage, Timeout } from "./process/signal.ts";
+export { type SpawnMonitorOptions, type SpawnOptions, spawn, spawnLink, spawnMonitor } from "./process/spawn.ts";
+export { awaitAll, callers, type Task, type TaskOutcome, task, yieldAll } from "./process/task.ts";
+export type { Timer } from "./process/timer.ts";
+export {
+  type CrashReport,
+  formatReport,
+  type LingeringReport,
+  type ProgressReport,
+  type Report,
+  type ReportHandler,
+  type SupervisorReport,
+  type WarningReport,
+  writeToStderr,
+} from "./report/report.ts";
+export { type Clock, nodeRuntime, type Pick, type Random, type Runtime, type Timers, type Turns } from "./runtime.ts";
+export {
+  type DynamicSupervisor,
+  type DynamicSupervisorOptions,
+  dynamicSupervisor,
+} from "./supervision/dynamic-supervisor.ts";
+export type { AutoShutdown, RestartLimits } from "./supervision/flags.ts";
+export {
+  type PartitionSupervisor,
+  type PartitionSupervisorOptions,
+  partitionSupervisor,
+} from "./supervision/partition-supervisor.ts";
+export type { Strategy } from "./supervision/strategy.ts";
+export {
+  type ChildCounts,
+  type ChildInfo,
+  type Supervisor,
+  type SupervisorModule,
+  type SupervisorRef,
+  supervisor,
+} from "./supervision/supervisor.ts";
 export {
   type AnyApplication,
   type Application,
@@ -69,3 +138,17 @@ export type {
   StandardSchema,
 } from "./application/config.ts";
 export { defaults } from "./application/providers.ts";
+export { type Counters, counters } from "./storage/counters.ts";
+export { persistentTerm } from "./storage/persistent-term.ts";
+export {
+  type CounterPosition,
+  type CounterUpdate,
+  type Heir,
+  type Table,
+  type TableKind,
+  type TableOptions,
+  type TableProtection,
+  type TableTransfer,
+  table,
+  whereisTable,
+} from "./storage/table.ts";

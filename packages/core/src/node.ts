@@ -82,7 +82,14 @@ export class LocalNode implements Home {
     } catch (error) {
       // A failing report handler must not take a bystander down, nor may its failure vanish.
       if (this.onReport !== writeToStderr)
-        writeToStderr({ type: "warning", pid: undefined, label: "report handler", text: "failed", details: error, at: report.at });
+        writeToStderr({
+          type: "warning",
+          pid: undefined,
+          label: "report handler",
+          text: "failed",
+          details: error,
+          at: report.at,
+        });
     }
   }
 }

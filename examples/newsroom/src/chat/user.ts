@@ -7,6 +7,7 @@ import {
   bind,
   exit,
   genServer,
+  isError,
   type Monitor,
   noreply,
   processInfo,
@@ -17,8 +18,9 @@ import {
   trySend,
 } from "@interlock/core";
 import type { RawData, WebSocket } from "ws";
+import { isBeingRestarted } from "../being-restarted.ts";
 import { describeReason } from "../reason.ts";
-import { type FromVisitor, readFrame, type ToVisitor } from "./protocol.ts";
+import { type FromVisitor, type Notice, readFrame, type ToVisitor } from "./protocol.ts";
 import { Room, type RoomNews, Rooms } from "./room.ts";
 import { enterRoom } from "./rooms-sup.ts";
 import { fullBucket, type Rate, type TokenBucket, take } from "./token-bucket.ts";
@@ -158,6 +160,7 @@ async function join(self: Self<unknown>, state: Visitor, room: string, name: str
     state.roomMonitor?.demonitor({ flush: true });
     Room.at(Rooms.via(state.room)).cast.leave(self.pid);
   }
+  self.setLabel(name);
   const wanted: Visitor = { ...state, room, name, roomMonitor: state.room === room ? state.roomMonitor : undefined };
   try {
     const pid = await enterRoom(room);
@@ -166,12 +169,21 @@ async function join(self: Self<unknown>, state: Visitor, room: string, name: str
       { ...wanted, roomMonitor: wanted.roomMonitor ?? self.monitor(pid) },
       { type: "joined", room, name, history, returned },
     );
-  } catch {
-    // The room, or the whole of the chat's supervisors, is on its way back: this is what being supervised feels like.
+  } catch (error) {
+    if (isError(error, "INTERLOCK_MAX_CHILDREN")) return told({ ...wanted, room: undefined }, noRoomLeft);
+    if (!isBeingRestarted(error) && !isError(error, "INTERLOCK_START_FAILED")) throw error;
+    // The room, or all of the chat, is on its way back.
     self.sendAfter(500, { type: "rejoin", room });
     return noreply(wanted);
   }
 }
+
+const noRoomLeft: Notice = {
+  type: "notice",
+  code: "NEWSROOM_CHAT_NO_ROOM_LEFT",
+  message: "No further room can be opened.",
+  hint: "Join one that is open already.",
+};
 
 /** Drops a message, says so once a second, and ends the conversation with a visitor who does not stop. */
 function shed(self: Self<unknown>, state: Visitor, nowMs: number) {

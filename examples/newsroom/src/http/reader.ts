@@ -2,17 +2,9 @@
  * A reader with a page open: one process a stream of events. It subscribes to the board and, if the page shows it, to
  * the tree, and comes back to them after they were restarted. A reader who is slow loses the oldest news, nobody else's.
  */
-import {
-  genServer,
-  type Monitor,
-  noreply,
-  type Pid,
-  reply,
-  type Self,
-  type SystemMessage,
-  self,
-} from "@interlock/core";
+import { genServer, type Monitor, noreply, type Pid, type Self, type SystemMessage, self } from "@interlock/core";
 import type { SSEStreamingApi } from "hono/streaming";
+import { isBeingRestarted } from "../being-restarted.ts";
 import { quoteBoard, type TickerNews } from "../ticker/quote-board.ts";
 import { type TreeNews, treeWatcher } from "../tree-watcher.ts";
 
@@ -39,8 +31,6 @@ export const ReaderServer = genServer({
     me.sendAfter(beatMs, { type: "beat" });
     return { stream, wantsTree, board: undefined, tree: undefined };
   },
-
-  calls: { ping: () => reply("pong") },
 
   async info({ self, state }, message: SystemMessage | Alarm | TickerNews | TreeNews | ArticleNews) {
     switch (message.type) {
@@ -85,8 +75,8 @@ async function subscribeAll(me: Self<unknown>, state: Reader): Promise<Reader> {
       await say(state.stream, "tree", await treeWatcher.call.subscribe(me.pid as Pid<TreeNews>));
       tree = me.monitor(treeWatcher.pid);
     }
-  } catch {
-    // One of them is being restarted.
+  } catch (error) {
+    if (!isBeingRestarted(error)) throw error;
     me.sendAfter(250, { type: "subscribe" });
   }
   return { ...state, board, tree };

@@ -1,6 +1,7 @@
 /** What the newsroom does not do, as the client is told: a status, a stable code, what is wrong, and what to do. */
-import { InterlockError } from "@interlock/core";
+import { isError } from "@interlock/core";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { isBeingRestarted } from "../being-restarted.ts";
 
 export class Refusal extends Error {
   readonly status: ContentfulStatusCode;
@@ -19,27 +20,17 @@ export class Refusal extends Error {
   }
 }
 
-/** Ways in which a call fails because the process that was asked is on its way back. */
-const passing = new Set([
-  "INTERLOCK_NOPROC",
-  "INTERLOCK_CALLEE_EXIT",
-  "INTERLOCK_CALL_TIMEOUT",
-  "INTERLOCK_MAILBOX_FULL",
-]);
-
 /** Any error as a refusal; undefined for one that is nobody's fault but ours. */
 export function asRefusal(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error;
-  if (!(error instanceof InterlockError)) return undefined;
-  const { code } = error as InterlockError;
-  if (code === "INTERLOCK_MAX_CHILDREN")
+  if (isError(error, "INTERLOCK_MAX_CHILDREN"))
     return new Refusal(
       503,
       "NEWSROOM_FULL",
       "The newsroom has as many visitors as it can hold.",
       "Try again in a minute.",
     );
-  if (!passing.has(code)) return undefined;
+  if (!isBeingRestarted(error)) return undefined;
   return new Refusal(
     503,
     "NEWSROOM_RESTARTING",

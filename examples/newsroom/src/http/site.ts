@@ -128,6 +128,8 @@ export function makeSite(): Hono {
   site.onError((error, c) => {
     const refusal = asRefusal(error);
     if (refusal?.status === 503) c.header("retry-after", "1");
+    // The rest of a body nobody wants is not read, so this connection has no next request.
+    if (refusal?.status === 413) c.header("connection", "close");
     if (refusal !== undefined) return c.json(refusal, refusal.status);
     process.stderr.write(`${c.req.method} ${c.req.path} failed: ${error.stack ?? error.message}\n`);
     return c.json(

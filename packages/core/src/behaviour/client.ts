@@ -19,7 +19,13 @@ import type { Later, Reply, Stop } from "./reply.ts";
 
 type ArgsOf<H> = H extends (ctx: never, ...args: infer A) => unknown ? A : never;
 type ReplyValue<X> =
-  X extends Reply<infer R, unknown, unknown> ? R : X extends Later<infer R, unknown> ? R : X extends Stop<infer R, unknown> ? R : never;
+  X extends Reply<infer R, unknown, unknown>
+    ? R
+    : X extends Later<infer R, unknown>
+      ? R
+      : X extends Stop<infer R, unknown>
+        ? R
+        : never;
 type ReplyOf<H> = H extends (...args: never) => infer X ? ReplyValue<Awaited<X>> : never;
 
 /** Client side, derived from the handlers. Homomorphic, so doc comments and go-to-definition survive. */
@@ -128,10 +134,14 @@ export function stopServer(target: Pid | Name, reason: ExitReason, timeoutMs: nu
     const limit = process.node.after(timeoutMs, () => {
       process.extras?.atExit?.delete(ended);
       reject(
-        new InterlockError("INTERLOCK_TIMEOUT", `${process.pid} (${process.body.label}) did not stop within ${timeoutMs} ms`, {
-          operation: `stop ${process.pid}`,
-          timeoutMs,
-        }),
+        new InterlockError(
+          "INTERLOCK_TIMEOUT",
+          `${process.pid} (${process.body.label}) did not stop within ${timeoutMs} ms`,
+          {
+            operation: `stop ${process.pid}`,
+            timeoutMs,
+          },
+        ),
       );
     });
     const ended = (actual: ExitReason): void => {
@@ -151,7 +161,12 @@ function abortWith(call: PendingCall, signal: AbortSignal): void {
     const target = `${call.callee.pid} (${call.callee.body.label})`;
     const request = String(call.payload);
     call.fail(
-      new InterlockError("INTERLOCK_ABORTED", `Call ${request} to ${target} was aborted`, { target, request }, { cause: signal.reason }),
+      new InterlockError(
+        "INTERLOCK_ABORTED",
+        `Call ${request} to ${target} was aborted`,
+        { target, request },
+        { cause: signal.reason },
+      ),
     );
   };
   if (signal.aborted) return aborted();
@@ -214,7 +229,10 @@ interface Facade {
 
 type FacadeClass = new (target: Pid | Name, timeoutMs: number, signal: AbortSignal | undefined) => object;
 
-function facadeClass(operations: object | undefined, makeMethod: (operation: string) => (this: Facade, ...args: unknown[]) => unknown): FacadeClass {
+function facadeClass(
+  operations: object | undefined,
+  makeMethod: (operation: string) => (this: Facade, ...args: unknown[]) => unknown,
+): FacadeClass {
   class Methods implements Facade {
     readonly [to]: Pid | Name;
     readonly [within]: number;
@@ -246,7 +264,11 @@ class LocalServerRef<Calls, Casts, Info> implements ServerRef<Calls, Casts, Info
   #call: CallsOf<Calls> | undefined = undefined;
   #cast: CastsOf<Casts> | undefined = undefined;
 
-  constructor(target: Pid | Name, options: CallOptions, facades: { readonly calls: FacadeClass; readonly casts: FacadeClass }) {
+  constructor(
+    target: Pid | Name,
+    options: CallOptions,
+    facades: { readonly calls: FacadeClass; readonly casts: FacadeClass },
+  ) {
     this.#target = target;
     this.#options = options;
     this.#facades = facades;
@@ -315,7 +337,8 @@ function proxyClass(makeMethod: (operation: string) => (this: Facade, ...args: u
       // biome-ignore lint/correctness/noConstructorReturn: the proxy is the object
       return new Proxy(this, {
         // A promise check must not become a call.
-        get: (_self, operation) => (typeof operation === "string" && operation !== "then" ? makeMethod(operation).bind(facade) : undefined),
+        get: (_self, operation) =>
+          typeof operation === "string" && operation !== "then" ? makeMethod(operation).bind(facade) : undefined,
       });
     }
   } as FacadeClass;

@@ -13,12 +13,16 @@ export class Debug {
   readonly handlers: Set<TraceHandler> = new Set();
   readonly log: TraceEvent[] = [];
   logSize = 0;
-  statistics: { readonly since: number; messagesIn: number; repliesOut: number; readonly reductionsBefore: number } | undefined =
-    undefined;
+  statistics:
+    | { readonly since: number; messagesIn: number; repliesOut: number; readonly reductionsBefore: number }
+    | undefined = undefined;
 
   received(_process: Process, envelope: Envelope): void {
     if (this.statistics !== undefined) this.statistics.messagesIn++;
-    this.emit({ type: "in", message: envelope.args === undefined ? envelope.payload : [envelope.payload, ...envelope.args] });
+    this.emit({
+      type: "in",
+      message: envelope.args === undefined ? envelope.payload : [envelope.payload, ...envelope.args],
+    });
   }
 
   replied(value: unknown): void {

@@ -13,11 +13,23 @@ import { HIBERNATED, type Process, QUEUED } from "../process/process.ts";
 import type { Self } from "../process/self.ts";
 import { selfOf, signalOf } from "../process/self.ts";
 import type { SystemMessage } from "../process/signal.ts";
+import { type ChildOptions, type ChildSpec, childSpec } from "./child-spec.ts";
 import { clientOf, type ServerRef } from "./client.ts";
 import { Debug } from "./debug.ts";
 import { GenBody } from "./gen.ts";
-import { type After, type From, type Ignore, KEEP, type Later, type NoReply, NOTHING, type Ready, type Reply, Result, type Stop } from "./reply.ts";
-import { type ChildOptions, type ChildSpec, childSpec } from "./child-spec.ts";
+import {
+  type After,
+  type From,
+  type Ignore,
+  KEEP,
+  type Later,
+  NOTHING,
+  type NoReply,
+  type Ready,
+  type Reply,
+  Result,
+  type Stop,
+} from "./reply.ts";
 import { type Start, startWith } from "./start.ts";
 
 type MaybePromise<T> = T | Promise<T>;
@@ -63,8 +75,12 @@ export interface GenServerModule<Args extends readonly unknown[], S, Calls, Cast
   /** The first state, or `ready(state, after)`, `ignore()`, `stop(reason)`. `self()` works in it. */
   readonly init: (...args: Args) => MaybePromise<S | Ready<S, ContinueOf<Continues>> | Ignore | Stop<never, never>>;
   // The intersection is the inference trick: `Calls` is inferred from the literal, and the second half types `ctx`.
-  readonly calls?: Calls & { readonly [K in keyof Calls]: CallHandlers<NoInfer<S>, ContinueOf<NoInfer<Continues>>>[string] };
-  readonly casts?: Casts & { readonly [K in keyof Casts]: CastHandlers<NoInfer<S>, ContinueOf<NoInfer<Continues>>>[string] };
+  readonly calls?: Calls & {
+    readonly [K in keyof Calls]: CallHandlers<NoInfer<S>, ContinueOf<NoInfer<Continues>>>[string];
+  };
+  readonly casts?: Casts & {
+    readonly [K in keyof Casts]: CastHandlers<NoInfer<S>, ContinueOf<NoInfer<Continues>>>[string];
+  };
   readonly continues?: Continues & {
     readonly [K in keyof Continues]: CastHandlers<NoInfer<S>, never>[string];
   };
@@ -228,7 +244,8 @@ export class ServerBody extends GenBody {
   }
 
   apply(process: Process, envelope: Envelope, result: unknown): void {
-    if (!(result instanceof Result)) throw badReturn(this.label, String(envelope.args === undefined ? "info" : envelope.payload), result);
+    if (!(result instanceof Result))
+      throw badReturn(this.label, String(envelope.args === undefined ? "info" : envelope.payload), result);
     const isCall = envelope.kind === CALL || envelope.kind === INLINE_CALL;
     if (result.state !== KEEP) process.state = result.state;
     switch (result.kind) {
@@ -295,7 +312,9 @@ export class ServerBody extends GenBody {
   }
 
   protected override hasNext(process: Process): boolean {
-    return process.head !== undefined || (process.extras?.behaviour as ServerExtras | undefined)?.continuation !== undefined;
+    return (
+      process.head !== undefined || (process.extras?.behaviour as ServerExtras | undefined)?.continuation !== undefined
+    );
   }
 
   #handler(process: Process, kind: number, operation: string): Handler | undefined {
@@ -383,16 +402,23 @@ export function hibernateProcess(process: Process): void {
 }
 
 export function undefinedCallback(label: string, callback: string): InterlockError<"INTERLOCK_UNDEFINED_CALLBACK"> {
-  return new InterlockError("INTERLOCK_UNDEFINED_CALLBACK", `${label} has no callback ${callback}`, { label, callback });
+  return new InterlockError("INTERLOCK_UNDEFINED_CALLBACK", `${label} has no callback ${callback}`, {
+    label,
+    callback,
+  });
 }
 
 export function badReturn(label: string, callback: string, got: unknown): InterlockError<"INTERLOCK_BAD_RETURN"> {
   const shown = got instanceof Result ? `${got.kind}(…)` : showReason(got as ExitReason);
-  return new InterlockError("INTERLOCK_BAD_RETURN", `${callback} of ${label} returned ${shown}, which means nothing there`, {
-    label,
-    callback,
-    got: shown,
-  });
+  return new InterlockError(
+    "INTERLOCK_BAD_RETURN",
+    `${callback} of ${label} returned ${shown}, which means nothing there`,
+    {
+      label,
+      callback,
+      got: shown,
+    },
+  );
 }
 
 /**
@@ -462,4 +488,3 @@ function makeGenServer<Args extends readonly unknown[], S, Calls, Casts, Info, C
     child: (args, options) => childSpec(body, module.name, args, options),
   };
 }
-

@@ -327,7 +327,10 @@ export function startGen(body: GenBody, args: readonly unknown[], options: Start
   return runAs(process, (_process, start) => start.run(args, options.timeoutMs), attempt);
 }
 
-export function alreadyStarted(name: { toString(): string }, pid: Process["pid"]): InterlockError<"INTERLOCK_ALREADY_STARTED"> {
+export function alreadyStarted(
+  name: { toString(): string },
+  pid: Process["pid"],
+): InterlockError<"INTERLOCK_ALREADY_STARTED"> {
   return new InterlockError("INTERLOCK_ALREADY_STARTED", `Cannot start ${name}: ${pid} has that name`, {
     name: name.toString(),
     pid,
@@ -449,4 +452,3 @@ class Start {
     );
   }
 }
-

@@ -1,7 +1,7 @@
 /** A reference by type alone. */
 import type { Name } from "../naming/name.ts";
-import type { AnyGenServer, RefOf } from "./gen-server.ts";
 import { anyRef } from "./client.ts";
+import type { AnyGenServer, RefOf } from "./gen-server.ts";
 
 /**
  * A reference to a server whose implementation need not be loaded in this program.

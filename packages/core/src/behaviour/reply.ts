@@ -91,7 +91,10 @@ export function reply(value: unknown, state: unknown = KEEP, after?: After<unkno
 
 /** Answers nothing; the state stays, or becomes `state`. From a call: the reply comes later. */
 export function noreply(): NoReply<never>;
-export function noreply<S, const C extends readonly [string, ...unknown[]] = never>(state: S, after?: After<C>): NoReply<S, C>;
+export function noreply<S, const C extends readonly [string, ...unknown[]] = never>(
+  state: S,
+  after?: After<C>,
+): NoReply<S, C>;
 export function noreply(state?: unknown, after?: After<unknown>): never {
   if (arguments.length === 0) return NOTHING as never;
   return new Result("noreply", undefined, state, undefined, after) as never;
@@ -113,7 +116,10 @@ export function stop(reason: ExitReason, answer?: { readonly value: unknown }): 
 }
 
 /** From `init`: the first state, and what comes next. */
-export function ready<S, const C extends readonly [string, ...unknown[]] = never>(state: S, after?: After<C>): Ready<S, C> {
+export function ready<S, const C extends readonly [string, ...unknown[]] = never>(
+  state: S,
+  after?: After<C>,
+): Ready<S, C> {
   return new Result("ready", undefined, state, undefined, after) as never;
 }
 

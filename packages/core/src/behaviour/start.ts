@@ -26,7 +26,10 @@ export type Starts<Args extends readonly unknown[], Ref> = (
   mailbox?: MailboxOptions,
 ) => Start<Args, Ref>;
 
-export function startWith<Args extends readonly unknown[], Ref>(body: GenBody, refOf: (target: Pid) => Ref): Starts<Args, Ref> {
+export function startWith<Args extends readonly unknown[], Ref>(
+  body: GenBody,
+  refOf: (target: Pid) => Ref,
+): Starts<Args, Ref> {
   return (name, mailbox) => {
     const start = async (linked: boolean, args: Args): Promise<Pid> => {
       const parent = fence();
@@ -40,7 +43,11 @@ export function startWith<Args extends readonly unknown[], Ref>(body: GenBody, r
       startMonitor: async (...args) => {
         const watcher = currentProcess();
         if (watcher === undefined)
-          throw badArgument("startMonitor", "a call outside any process", "called by a process: use start and monitor(pid)");
+          throw badArgument(
+            "startMonitor",
+            "a call outside any process",
+            "called by a process: use start and monitor(pid)",
+          );
         const pid = await start(false, args);
         const process = (pid as { process?: Parameters<typeof startMonitor>[1] }).process;
         return { ref: refOf(pid), monitor: startMonitor(watcher, process, pid as never, undefined, undefined) };

@@ -28,19 +28,26 @@ export interface Statistics {
 }
 
 function addressOf(target: Target): Pid | Name {
-  return typeof target === "object" && target !== null && "call" in target && "pid" in target ? target.pid : (target as Pid | Name);
+  return typeof target === "object" && target !== null && "call" in target && "pid" in target
+    ? target.pid
+    : (target as Pid | Name);
 }
 
 function bodyOf(process: Process): GenBody {
   if (!(process.body instanceof GenBody))
-    throw badArgument("the process", process.body.label, "one of a behaviour: a plain process has no state that can be seen");
+    throw badArgument(
+      "the process",
+      process.body.label,
+      "one of a behaviour: a plain process has no state that can be seen",
+    );
   return process.body;
 }
 
 /** A behaviour that can be watched. */
 function debugOf(process: Process): Debug {
   const body = bodyOf(process) as GenBody & { debugOf?(process: Process): Debug };
-  if (body.debugOf === undefined) throw badArgument("the process", process.body.label, "a behaviour that can be traced");
+  if (body.debugOf === undefined)
+    throw badArgument("the process", process.body.label, "a behaviour that can be traced");
   return body.debugOf(process);
 }
 
@@ -64,7 +71,8 @@ export const sys: {
   /** Terminates it from outside. */
   terminate(target: Target, reason: unknown, timeoutMs?: number): Promise<void>;
 } = {
-  getState: (target, timeoutMs) => systemCall(addressOf(target), "getState", (process) => bodyOf(process).getState(process), timeoutMs),
+  getState: (target, timeoutMs) =>
+    systemCall(addressOf(target), "getState", (process) => bodyOf(process).getState(process), timeoutMs),
   replaceState: (target, replace, timeoutMs) =>
     systemCall(
       addressOf(target),
@@ -133,13 +141,15 @@ export const sys: {
       },
       timeoutMs,
     ),
-  getLog: (target, timeoutMs) => systemCall(addressOf(target), "getLog", (process) => [...debugOf(process).log], timeoutMs),
+  getLog: (target, timeoutMs) =>
+    systemCall(addressOf(target), "getLog", (process) => [...debugOf(process).log], timeoutMs),
   changeCode: (target, oldVersion, module, timeoutMs) =>
     systemCall(
       addressOf(target),
       "changeCode",
       async (process) => {
-        if ((process.flags & SUSPENDED) === 0) throw badArgument("the process", "a running one", "suspended: sys.suspend it first");
+        if ((process.flags & SUSPENDED) === 0)
+          throw badArgument("the process", "a running one", "suspended: sys.suspend it first");
         await bodyOf(process).codeChange(process, oldVersion, module);
       },
       timeoutMs,

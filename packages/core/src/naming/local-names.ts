@@ -11,7 +11,9 @@ export function register(node: LocalNode, name: string, pid: LocalPid): void {
     throw badArgument("name", name, `a non-empty string other than ${JSON.stringify(RESERVED)}`);
   const process = pid.process;
   if (process === undefined)
-    throw new InterlockError("INTERLOCK_NOPROC", `Cannot register ${name}: ${pid} has ended`, { target: pid.toString() });
+    throw new InterlockError("INTERLOCK_NOPROC", `Cannot register ${name}: ${pid} has ended`, {
+      target: pid.toString(),
+    });
   const holder = node.names.get(name);
   if (holder !== undefined)
     throw new InterlockError("INTERLOCK_NAME_TAKEN", `Cannot register ${name} for ${pid}: ${holder.pid} has it`, {

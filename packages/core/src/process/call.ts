@@ -89,11 +89,15 @@ export class PendingCall extends Envelope implements Timed {
     const request = String(this.payload);
     if (callTimedOut.hasSubscribers) callTimedOut.publish({ target, request, timeoutMs: this.timeoutMs });
     this.fail(
-      new InterlockError("INTERLOCK_CALL_TIMEOUT", `Call ${request} to ${target} had no answer within ${this.timeoutMs} ms`, {
-        target,
-        request,
-        timeoutMs: this.timeoutMs,
-      }),
+      new InterlockError(
+        "INTERLOCK_CALL_TIMEOUT",
+        `Call ${request} to ${target} had no answer within ${this.timeoutMs} ms`,
+        {
+          target,
+          request,
+          timeoutMs: this.timeoutMs,
+        },
+      ),
     );
   }
 

@@ -62,7 +62,8 @@ export function die(process: Process, reason: ExitReason): void {
   if (current instanceof Envelope) {
     if (current.kind === CALL || current.kind === SYSTEM) failCall(current as PendingCall, reason);
     // One that has its answer must not get a promise now: nobody would hear of its rejection.
-    else if (current.kind === INLINE_CALL && !(current as InlineCall).answered) failCall((current as InlineCall).pending(process), reason);
+    else if (current.kind === INLINE_CALL && !(current as InlineCall).answered)
+      failCall((current as InlineCall).pending(process), reason);
   }
   dying.push(process);
   if (spreading) return;
@@ -75,8 +76,7 @@ export function die(process: Process, reason: ExitReason): void {
 function bury(process: Process): void {
   const reason = process.exitReason;
   const { extras } = process;
-  if (processExited.hasSubscribers)
-    processExited.publish({ pid: process.pid, label: process.body.label, reason });
+  if (processExited.hasSubscribers) processExited.publish({ pid: process.pid, label: process.body.label, reason });
   if (extras !== undefined) {
     if (extras.timers !== undefined) for (const timer of extras.timers) timer.cancel();
     if (extras.atExit !== undefined) for (const callback of extras.atExit) callback(reason);
@@ -96,7 +96,8 @@ function bury(process: Process): void {
   process.body.ended(process);
   // Calls of the dead reject last: what awaited them is fenced code.
   for (const call of each(calls)) call.fail(fenceError(process.pid.toString(), reason));
-  if (extras !== undefined && (extras.abort !== undefined || extras.owned !== undefined)) runAs(process, release, reason);
+  if (extras !== undefined && (extras.abort !== undefined || extras.owned !== undefined))
+    runAs(process, release, reason);
   process.state = undefined;
   process.face = process.context = undefined;
 }
@@ -109,7 +110,8 @@ export function atExit(process: Process, callback: (reason: ExitReason) => void)
 }
 
 function failWaitingCalls(process: Process, reason: ExitReason): void {
-  for (let at = process.head; at !== undefined; at = at.next) if (at.kind === CALL || at.kind === SYSTEM) failCall(at as PendingCall, reason);
+  for (let at = process.head; at !== undefined; at = at.next)
+    if (at.kind === CALL || at.kind === SYSTEM) failCall(at as PendingCall, reason);
   process.head = process.tail = undefined;
   process.mailboxLength = 0;
   const deferred = process.extras?.deferred;

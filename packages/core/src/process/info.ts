@@ -1,7 +1,7 @@
 /** Looking at processes from anywhere. @see erlang:process_info/1 */
 import { badArgument } from "../errors.ts";
-import { currentNode, isName, type Name, resolve } from "../naming/name.ts";
 import { register as registerName, unregister as unregisterName } from "../naming/local-names.ts";
+import { currentNode, isName, type Name, resolve } from "../naming/name.ts";
 import { currentProcess } from "./context.ts";
 import { labelOf } from "./crash.ts";
 import { atExit, exitSignal } from "./exit.ts";
@@ -62,7 +62,11 @@ export function processInfo(pid: Pid): ProcessInfo | undefined {
     reductions: process.reductions,
     currentHandler: process.body.inspect(process).handler,
     dropped: extras?.bound?.dropped ?? 0,
-    memoryEstimate: 350 + 64 * messages.length + 40 * (links.length + monitors.length + monitoredBy.length) + (extras === undefined ? 0 : 150),
+    memoryEstimate:
+      350 +
+      64 * messages.length +
+      40 * (links.length + monitors.length + monitoredBy.length) +
+      (extras === undefined ? 0 : 150),
   };
 }
 
@@ -158,4 +162,3 @@ function checked(pid: Pid): LocalPid {
   if (!(pid instanceof LocalPid)) throw badArgument("pid", pid, "a pid");
   return pid;
 }
-

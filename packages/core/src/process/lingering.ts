@@ -28,7 +28,8 @@ class Deadline implements Timed {
 export function expectEnd(process: Process, settled: () => boolean): void {
   const { scheduler } = process.node;
   scheduler.atTurnEnd(() => {
-    if (!settled()) scheduler.timers.start(new Deadline(process, settled), process.extras?.shutdownMs ?? DEFAULT_SHUTDOWN_MS);
+    if (!settled())
+      scheduler.timers.start(new Deadline(process, settled), process.extras?.shutdownMs ?? DEFAULT_SHUTDOWN_MS);
   });
 }
 

@@ -79,7 +79,8 @@ class FieldsPattern extends KeyedMatcher<unknown> {
   }
   matches(message: unknown): boolean {
     if (typeof message !== "object" || message === null) return false;
-    for (const [field, value] of this.#fields) if (!Object.is((message as Record<string, unknown>)[field], value)) return false;
+    for (const [field, value] of this.#fields)
+      if (!Object.is((message as Record<string, unknown>)[field], value)) return false;
     return true;
   }
 }
@@ -149,7 +150,8 @@ export function selectionOf(pattern: unknown): Selection {
     return new FieldsPattern(pattern);
   }
   if (typeof pattern === "function") return new Predicate(pattern as (message: unknown) => boolean, false);
-  if (pattern === undefined || pattern === anyMessage) throw badArgument("the pattern", pattern, "a pattern or a matcher");
+  if (pattern === undefined || pattern === anyMessage)
+    throw badArgument("the pattern", pattern, "a pattern or a matcher");
   return new TypePattern(pattern);
 }
 
@@ -160,7 +162,10 @@ export function selectionOf(pattern: unknown): Selection {
  * const big = await self.receive(when({ type: "order" }, (order: Order) => order.amount > 100));
  */
 export function when<T>(
-  pattern: Matcher<T> | ((message: unknown) => message is T) | ([T] extends [{ readonly type: infer K }] ? { readonly type: K } : never),
+  pattern:
+    | Matcher<T>
+    | ((message: unknown) => message is T)
+    | ([T] extends [{ readonly type: infer K }] ? { readonly type: K } : never),
   guard?: (message: T) => boolean,
 ): Matcher<T> {
   const inner = selectionOf(pattern);

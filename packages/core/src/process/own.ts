@@ -54,5 +54,7 @@ function closerOf(resource: Ownable): (() => unknown) | undefined {
 }
 
 function isEmitter(resource: unknown): resource is Emitter {
-  return typeof (resource as Partial<Emitter>).on === "function" && typeof (resource as Partial<Emitter>).off === "function";
+  return (
+    typeof (resource as Partial<Emitter>).on === "function" && typeof (resource as Partial<Emitter>).off === "function"
+  );
 }

@@ -9,13 +9,13 @@ import { runAs } from "./context.ts";
 import { crash } from "./crash.ts";
 import { die } from "./exit.ts";
 import { fenceError, ProcessExit } from "./exit-reason.ts";
-import { serveSystem, takeSystem } from "./system.ts";
 import { expectEnd, lingered } from "./lingering.ts";
 import { type Envelope, SYSTEM } from "./mailbox.ts";
 import type { Selection } from "./matcher.ts";
 import type { LocalMonitor } from "./monitor.ts";
 import { type Body, type Process, QUEUED, SUSPENDED } from "./process.ts";
-import { SkippedMessages, accepts } from "./skipped.ts";
+import { accepts, SkippedMessages } from "./skipped.ts";
+import { serveSystem, takeSystem } from "./system.ts";
 
 type Resolve = (message: unknown) => void;
 type Reject = (error: unknown) => void;
@@ -146,7 +146,11 @@ export class PlainBody implements Body {
   receive(process: Process, selection: Selection | undefined, timeoutMs: number): Promise<unknown> {
     if (!process.alive) throw fenceError(process.pid.toString(), process.exitReason);
     if (this.#resolve !== undefined)
-      throw badArgument("receive", "a second receive", "called after the first has its message: a process waits for one thing at a time");
+      throw badArgument(
+        "receive",
+        "a second receive",
+        "called after the first has its message: a process waits for one thing at a time",
+      );
     const { scheduler } = process.node;
     const found = this.#find(process, selection);
     if (found !== undefined) {
@@ -269,7 +273,5 @@ function rejectPlain(process: Process, reject: Reject): void {
 }
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
-  );
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

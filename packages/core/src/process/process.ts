@@ -8,8 +8,8 @@ import { InterlockError } from "../errors.ts";
 import type { LocalNode } from "../node.ts";
 import { mailboxDropped, mailboxLong } from "../report/telemetry.ts";
 import type { PendingCall } from "./call.ts";
-import type { ExitReason } from "./exit-reason.ts";
 import { die } from "./exit.ts";
+import type { ExitReason } from "./exit-reason.ts";
 import { type Bound, CALL, type Envelope, LEND_AT, LONG_MAILBOX, SIGNAL } from "./mailbox.ts";
 import type { LocalMonitor } from "./monitor.ts";
 import type { OneOrMany } from "./one-or-many.ts";
@@ -31,7 +31,11 @@ export interface Body {
   /** Removes the DOWN of a monitor from the mailbox, if it lies there. */
   flush(process: Process, monitor: LocalMonitor): void;
   /** For a crash report: what was being handled and the state before it. */
-  inspect(process: Process): { readonly message: unknown; readonly state: unknown; readonly handler: string | undefined };
+  inspect(process: Process): {
+    readonly message: unknown;
+    readonly state: unknown;
+    readonly handler: string | undefined;
+  };
 }
 
 // Flags. A process that is none of QUEUED, RUNNING and BUSY waits for a message.
@@ -193,7 +197,12 @@ export class Process {
     }
     bound.dropped++;
     if (mailboxDropped.hasSubscribers)
-      mailboxDropped.publish({ pid: this.pid, label: this.body.label, capacity: bound.capacity, overflow: bound.overflow });
+      mailboxDropped.publish({
+        pid: this.pid,
+        label: this.body.label,
+        capacity: bound.capacity,
+        overflow: bound.overflow,
+      });
     switch (bound.overflow) {
       case "reject":
         refuse(envelope, this, bound.capacity);
@@ -233,9 +242,13 @@ export class Process {
 function refuse(envelope: Envelope, target: Process, capacity: number): void {
   if (envelope.kind !== CALL) return;
   (envelope as PendingCall).fail(
-    new InterlockError("INTERLOCK_MAILBOX_FULL", `The mailbox of ${target.pid} (${target.body.label}) is full: ${capacity} messages`, {
-      target: target.pid.toString(),
-      capacity,
-    }),
+    new InterlockError(
+      "INTERLOCK_MAILBOX_FULL",
+      `The mailbox of ${target.pid} (${target.body.label}) is full: ${capacity} messages`,
+      {
+        target: target.pid.toString(),
+        capacity,
+      },
+    ),
   );
 }

@@ -12,9 +12,9 @@ import { type ExitReason, showReason } from "./exit-reason.ts";
 import { unlink } from "./link.ts";
 import type { Pid } from "./pid.ts";
 import { DEAD, type Process } from "./process.ts";
+import type { Self } from "./self.ts";
 import { checkDelay } from "./send.ts";
 import { spawnProcess } from "./spawn.ts";
-import type { Self } from "./self.ts";
 
 /** What became of a task. */
 export type TaskOutcome<T> =
@@ -133,11 +133,15 @@ export class TaskHandle<T> implements Task<T> {
     checkDelay(timeoutMs, "timeoutMs");
     const caller = currentProcess();
     if (this.#owner !== undefined && caller !== this.#owner)
-      throw new InterlockError("INTERLOCK_NOT_OWNER", `Only ${this.#owner.pid}, which started task ${this.pid}, may wait for it`, {
-        what: `task ${this.pid}`,
-        owner: this.#owner.pid.toString(),
-        caller: caller?.pid.toString() ?? "code outside any process",
-      });
+      throw new InterlockError(
+        "INTERLOCK_NOT_OWNER",
+        `Only ${this.#owner.pid}, which started task ${this.pid}, may wait for it`,
+        {
+          what: `task ${this.pid}`,
+          owner: this.#owner.pid.toString(),
+          caller: caller?.pid.toString() ?? "code outside any process",
+        },
+      );
     if (this.#outcome !== undefined) return Promise.resolve(this.#outcome);
     return new Promise((resolve) => {
       const waiter = new Waiter<T>(this.#waiters, resolve);
@@ -181,7 +185,13 @@ export function startTask<T>(
     result.value = { ok: true, value: await run(self.signal) };
   };
   Object.defineProperty(body, "name", { value: run.name === "" ? "task" : run.name });
-  const process = spawnProcess(parent?.node ?? owner?.node ?? currentNode(), body, parent, linked && parent !== undefined, undefined);
+  const process = spawnProcess(
+    parent?.node ?? owner?.node ?? currentNode(),
+    body,
+    parent,
+    linked && parent !== undefined,
+    undefined,
+  );
   if (owner !== undefined) process.more().callers = [owner.pid, ...(owner.extras?.callers ?? [])];
   return new TaskHandle<T>(owner, process, result);
 }
@@ -200,7 +210,8 @@ export function callers(): readonly Pid[] {
  */
 export function task<T>(run: (signal: AbortSignal) => T | Promise<T>): Task<T> {
   const owner = currentProcess();
-  if (owner !== undefined && (owner.flags & DEAD) !== 0) return runAs(owner, () => startTask(owner, run, true), undefined);
+  if (owner !== undefined && (owner.flags & DEAD) !== 0)
+    return runAs(owner, () => startTask(owner, run, true), undefined);
   return startTask(owner, run, true);
 }
 
@@ -215,7 +226,11 @@ export async function awaitAll<T>(tasks: readonly Task<T>[], options?: { readonl
  */
 export async function yieldAll<T>(
   tasks: readonly Task<T>[],
-  options: { readonly timeoutMs?: number; readonly limit?: number; readonly onTimeout?: "nothing" | "ignore" | "kill_task" } = {},
+  options: {
+    readonly timeoutMs?: number;
+    readonly limit?: number;
+    readonly onTimeout?: "nothing" | "ignore" | "kill_task";
+  } = {},
 ): Promise<(TaskOutcome<T> | undefined)[]> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS, limit = tasks.length, onTimeout = "nothing" } = options;
   const outcomes: (TaskOutcome<T> | undefined)[] = tasks.map(() => undefined);

@@ -1,6 +1,7 @@
 /** Timers that send a message. They die with the process that they were started for. @see erlang:send_after/3 */
-import { IDLE, type Timed } from "../scheduler/timer-queue.ts";
+
 import type { LocalNode } from "../node.ts";
+import { IDLE, type Timed } from "../scheduler/timer-queue.ts";
 import { type Ref, Reference } from "./pid.ts";
 import type { Process } from "./process.ts";
 

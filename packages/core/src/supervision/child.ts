@@ -49,7 +49,8 @@ const RESTARTS = ["permanent", "transient", "temporary"];
 
 /** **Errors** `INTERLOCK_BAD_ARGUMENT` names the first fault. */
 export function checkSpec(spec: ChildSpec, autoShutdown: AutoShutdown): void {
-  if (typeof spec !== "object" || spec === null) throw badArgument("a child spec", spec, "an object: Module.child(args)");
+  if (typeof spec !== "object" || spec === null)
+    throw badArgument("a child spec", spec, "an object: Module.child(args)");
   const { id, restart = "permanent", shutdownMs, significant = false, start, type = "worker" } = spec;
   const of = (key: string): string => `${key} of child ${String(id)}`;
   if (typeof id !== "string" || id === "") throw badArgument("id of a child", id, "a non-empty string");

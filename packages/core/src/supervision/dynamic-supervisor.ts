@@ -5,20 +5,20 @@
  */
 import { type BodySpec, type ChildOptions, type ChildSpec, childSpec, type Restart } from "../behaviour/child-spec.ts";
 import { callServer, pidAt, stopServer } from "../behaviour/client.ts";
-import type { AnyGenServer, RefOf } from "../behaviour/gen-server.ts";
 import { startGen } from "../behaviour/gen.ts";
+import type { AnyGenServer, RefOf } from "../behaviour/gen-server.ts";
 import { type Start, startIgnored, startWith } from "../behaviour/start.ts";
 import { badArgument, InterlockError } from "../errors.ts";
 import type { Name } from "../naming/name.ts";
 import { type ExitReason, isNormalEnd } from "../process/exit-reason.ts";
 import { LocalPid, type Pid } from "../process/pid.ts";
 import type { Process } from "../process/process.ts";
-import { outcomeOf, startChild as startBySpec, type StartOutcome } from "./child.ts";
+import { outcomeOf, type StartOutcome, startChild as startBySpec } from "./child.ts";
 import { type AutoShutdown, checkFlags, type RestartLimits } from "./flags.ts";
 import { RestartHistory } from "./restart-intensity.ts";
 import { after, type MaybePromise } from "./sequence.ts";
-import { shutDown, type ShutdownMs } from "./shutdown.ts";
-import { childProblem, type ChildCounts, type ChildInfo, startFailed } from "./supervisor.ts";
+import { type ShutdownMs, shutDown } from "./shutdown.ts";
+import { type ChildCounts, type ChildInfo, childProblem, startFailed } from "./supervisor.ts";
 import { type Answer, comesBack, type Supervision, SupervisorBody } from "./supervisor-body.ts";
 
 /** What can be supervised dynamically: anything with a child spec of its arguments. */
@@ -85,20 +85,31 @@ class SimpleOneForOne extends SupervisorBody<Children> {
   readonly #template: ChildSpec;
   readonly #started: (pid: LocalPid) => void;
 
-  constructor(of: Supervisable, template: ChildSpec, options: DynamicSupervisorOptions, started: (pid: LocalPid) => void) {
+  constructor(
+    of: Supervisable,
+    template: ChildSpec,
+    options: DynamicSupervisorOptions,
+    started: (pid: LocalPid) => void,
+  ) {
     super();
     this.#of = of;
     this.#template = template;
     this.#options = options;
     this.#started = started;
     this.#restart = options.restart ?? template.restart ?? "permanent";
-    this.#shutdownMs = options.shutdownMs ?? template.shutdownMs ?? (template.type === "supervisor" ? "infinity" : 5_000);
+    this.#shutdownMs =
+      options.shutdownMs ?? template.shutdownMs ?? (template.type === "supervisor" ? "infinity" : 5_000);
     this.label = `${template.id}_sup`;
   }
 
   protected setUp(process: Process): Children {
     this.#started(process.pid);
-    return { flags: checkFlags(this.#options), history: new RestartHistory(), running: new Map(), restarting: new Set() };
+    return {
+      flags: checkFlags(this.#options),
+      history: new RestartHistory(),
+      running: new Map(),
+      restarting: new Set(),
+    };
   }
 
   protected operate(process: Process, operation: string, args: readonly unknown[]): MaybePromise<Answer> {
@@ -144,7 +155,9 @@ class SimpleOneForOne extends SupervisorBody<Children> {
   #start(process: Process, args: ChildArgs): MaybePromise<StartOutcome> {
     const { body, mailbox } = this.#template as Partial<BodySpec>;
     if (body === undefined) return startBySpec(this.#of.child(args), process);
-    return outcomeOf(() => startGen(body, args, { linked: true, parent: process, mailbox: this.#options.mailbox ?? mailbox }));
+    return outcomeOf(() =>
+      startGen(body, args, { linked: true, parent: process, mailbox: this.#options.mailbox ?? mailbox }),
+    );
   }
 
   #up(process: Process, children: Children, args: ChildArgs, pid: LocalPid): void {
@@ -171,7 +184,8 @@ class SimpleOneForOne extends SupervisorBody<Children> {
   #significantEnded(process: Process, children: Children): void {
     const { autoShutdown } = children.flags;
     const others = children.running.size + children.restarting.size > 0;
-    if (autoShutdown === "any_significant" || (autoShutdown === "all_significant" && !others)) this.stop(process, "shutdown");
+    if (autoShutdown === "any_significant" || (autoShutdown === "all_significant" && !others))
+      this.stop(process, "shutdown");
   }
 
   #startAgain(process: Process, children: Children, child: Restarting): MaybePromise<unknown> {
@@ -224,8 +238,12 @@ class SimpleOneForOne extends SupervisorBody<Children> {
 
   #which(children: Children): readonly ChildInfo[] {
     const { id, modules = [id], type = "worker" } = this.#template;
-    const running = [...children.running.keys()].map((pid): ChildInfo => ({ id: pid.toString(), pid, status: "running", type, modules }));
-    const restarting = [...children.restarting].map((): ChildInfo => ({ id, pid: undefined, status: "restarting", type, modules }));
+    const running = [...children.running.keys()].map(
+      (pid): ChildInfo => ({ id: pid.toString(), pid, status: "running", type, modules }),
+    );
+    const restarting = [...children.restarting].map(
+      (): ChildInfo => ({ id, pid: undefined, status: "restarting", type, modules }),
+    );
     return [...restarting, ...running.reverse()];
   }
 }
@@ -258,9 +276,13 @@ export function dynamicSupervisor(of: Supervisable, options: DynamicSupervisorOp
   const named = (): Pid | Name => {
     if (options.name !== undefined) return options.name;
     if (latest?.process === undefined)
-      throw new InterlockError("INTERLOCK_NOPROC", `${body.label} does not run: start it under a supervisor or by startLink()`, {
-        target: body.label,
-      });
+      throw new InterlockError(
+        "INTERLOCK_NOPROC",
+        `${body.label} does not run: start it under a supervisor or by startLink()`,
+        {
+          target: body.label,
+        },
+      );
     return latest;
   };
   const handle = (target: () => Pid | Name): DynamicSupervisor<readonly unknown[], unknown> => {
@@ -272,16 +294,22 @@ export function dynamicSupervisor(of: Supervisable, options: DynamicSupervisorOp
       get pid() {
         return pidAt(target());
       },
-      startChild: async (...args) => of.at((await callServer(target(), "startChild", [args], Number.POSITIVE_INFINITY, undefined)) as Pid),
+      startChild: async (...args) =>
+        of.at((await callServer(target(), "startChild", [args], Number.POSITIVE_INFINITY, undefined)) as Pid),
       terminateChild: (pid) => ask("terminateChild", pid),
       whichChildren: () => ask("whichChildren"),
       countChildren: () => ask("countChildren"),
       stop: (reason = "normal", timeoutMs = Number.POSITIVE_INFINITY) => stopServer(target(), reason, timeoutMs),
       at: (other) => handle(() => other),
       child: (_args, given) =>
-        childSpec(body, body.label, [], { ...(options.name === undefined ? {} : { name: options.name }), ...given }, "supervisor"),
+        childSpec(
+          body,
+          body.label,
+          [],
+          { ...(options.name === undefined ? {} : { name: options.name }), ...given },
+          "supervisor",
+        ),
     };
   };
   return handle(named) as never;
 }
-

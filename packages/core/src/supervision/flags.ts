@@ -23,11 +23,16 @@ const STRATEGIES = ["one_for_one", "one_for_all", "rest_for_one"];
 const AUTO_SHUTDOWNS = ["never", "any_significant", "all_significant"];
 
 /** **Errors** `INTERLOCK_BAD_ARGUMENT` names the first fault. */
-export function checkFlags(given: RestartLimits & { readonly strategy?: Strategy; readonly autoShutdown?: AutoShutdown }): Flags {
+export function checkFlags(
+  given: RestartLimits & { readonly strategy?: Strategy; readonly autoShutdown?: AutoShutdown },
+): Flags {
   const { autoShutdown = "never", intensity = 1, periodMs = 5_000, strategy = "one_for_one" } = given;
   if (!STRATEGIES.includes(strategy)) throw badArgument("strategy", strategy, STRATEGIES.join(", "));
-  if (!Number.isInteger(intensity) || intensity < 0) throw badArgument("intensity", intensity, "a whole number, 0 or more");
-  if (typeof periodMs !== "number" || !(periodMs > 0)) throw badArgument("periodMs", periodMs, "milliseconds, more than 0");
-  if (!AUTO_SHUTDOWNS.includes(autoShutdown)) throw badArgument("autoShutdown", autoShutdown, AUTO_SHUTDOWNS.join(", "));
+  if (!Number.isInteger(intensity) || intensity < 0)
+    throw badArgument("intensity", intensity, "a whole number, 0 or more");
+  if (typeof periodMs !== "number" || !(periodMs > 0))
+    throw badArgument("periodMs", periodMs, "milliseconds, more than 0");
+  if (!AUTO_SHUTDOWNS.includes(autoShutdown))
+    throw badArgument("autoShutdown", autoShutdown, AUTO_SHUTDOWNS.join(", "));
   return { strategy, intensity, periodMs, autoShutdown };
 }

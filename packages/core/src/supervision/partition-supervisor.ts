@@ -7,7 +7,7 @@ import type { LocalNode } from "../node.ts";
 import type { LocalPid, Pid } from "../process/pid.ts";
 import type { Process } from "../process/process.ts";
 import type { RestartLimits } from "./flags.ts";
-import { refAt, supervisor, type SupervisorRef } from "./supervisor.ts";
+import { refAt, type SupervisorRef, supervisor } from "./supervisor.ts";
 
 export interface PartitionSupervisorOptions extends RestartLimits {
   /** Registered under this name; keys are routed through it. */
@@ -45,7 +45,11 @@ class PartitionName extends NameBase {
   }
 
   register(_process: Process): void {
-    throw badArgument("name", this.toString(), "a name that can be registered: partitions are named by their supervisor");
+    throw badArgument(
+      "name",
+      this.toString(),
+      "a name that can be registered: partitions are named by their supervisor",
+    );
   }
 
   unregister(_process: Process): void {
@@ -58,7 +62,9 @@ class PartitionName extends NameBase {
 }
 
 function notRunning(name: Name): InterlockError<"INTERLOCK_NOPROC"> {
-  return new InterlockError("INTERLOCK_NOPROC", `The partition supervisor ${name} does not run`, { target: name.toString() });
+  return new InterlockError("INTERLOCK_NOPROC", `The partition supervisor ${name} does not run`, {
+    target: name.toString(),
+  });
 }
 
 /** The partition of `key`: a number by its remainder, as in Elixir; other keys by FNV-1a of their text. */

@@ -2,6 +2,8 @@
  * What static and dynamic supervisors share: the process that traps exits, answers operations, reports, counts
  * restarts and gives up.
  */
+
+import type { Restart } from "../behaviour/child-spec.ts";
 import { GenBody } from "../behaviour/gen.ts";
 import type { InlineCall, PendingCall } from "../process/call.ts";
 import { type ExitReason, isNormalEnd } from "../process/exit-reason.ts";
@@ -9,12 +11,11 @@ import { CALL, CAST, Envelope, INLINE_CALL } from "../process/mailbox.ts";
 import type { LocalPid } from "../process/pid.ts";
 import { type Process, TRAP_EXIT } from "../process/process.ts";
 import type { Exit } from "../process/signal.ts";
-import type { Restart } from "../behaviour/child-spec.ts";
 import type { SupervisorReport } from "../report/report.ts";
 import type { Flags } from "./flags.ts";
 import type { RestartHistory } from "./restart-intensity.ts";
-import { isOddShutdown, type ShutdownMs } from "./shutdown.ts";
 import { after, type MaybePromise } from "./sequence.ts";
+import { isOddShutdown, type ShutdownMs } from "./shutdown.ts";
 
 /** What every supervisor's state has. */
 export interface Supervision {
@@ -31,7 +32,10 @@ const TOO_FAST: ExitReason = "reached_max_restart_intensity";
 export abstract class SupervisorBody<State extends Supervision> extends GenBody {
   abstract override readonly label: string;
   /** Makes the state and starts the first children. */
-  protected abstract setUp(process: Process, args: readonly unknown[]): MaybePromise<State | { readonly stop: ExitReason }>;
+  protected abstract setUp(
+    process: Process,
+    args: readonly unknown[],
+  ): MaybePromise<State | { readonly stop: ExitReason }>;
   protected abstract operate(process: Process, operation: string, args: readonly unknown[]): MaybePromise<Answer>;
   protected abstract childExited(process: Process, child: LocalPid, reason: ExitReason): MaybePromise<unknown>;
   /** Retries a restart that failed to start. */
@@ -63,7 +67,10 @@ export abstract class SupervisorBody<State extends Supervision> extends GenBody 
   apply(_process: Process, envelope: Envelope, result: unknown): void {
     if (envelope.kind !== CALL && envelope.kind !== INLINE_CALL) return;
     const answer = result as Answer;
-    if ("error" in answer) (envelope.kind === CALL ? (envelope as PendingCall) : (envelope as InlineCall).pending(_process)).fail(answer.error);
+    if ("error" in answer)
+      (envelope.kind === CALL ? (envelope as PendingCall) : (envelope as InlineCall).pending(_process)).fail(
+        answer.error,
+      );
     else (envelope as PendingCall | InlineCall).reply(answer.value);
   }
 

@@ -11,7 +11,7 @@ import type { Name } from "../naming/name.ts";
 import { type ExitReason, isNormalEnd, showReason } from "../process/exit-reason.ts";
 import type { LocalPid, Pid } from "../process/pid.ts";
 import type { Process } from "../process/process.ts";
-import { checkSpec, startChild, type StartOutcome } from "./child.ts";
+import { checkSpec, type StartOutcome, startChild } from "./child.ts";
 import { type AutoShutdown, checkFlags, type RestartLimits } from "./flags.ts";
 import { RestartHistory } from "./restart-intensity.ts";
 import { after, inSequence, type MaybePromise } from "./sequence.ts";
@@ -136,12 +136,15 @@ class StaticSupervisor extends SupervisorBody<Table> {
         return false;
       }),
     );
-    return after(all, () => (failure === undefined ? table : after(this.#stopAll(process, table), () => failure as { stop: ExitReason })));
+    return after(all, () =>
+      failure === undefined ? table : after(this.#stopAll(process, table), () => failure as { stop: ExitReason }),
+    );
   }
 
   #specs(args: readonly unknown[]): readonly ChildSpec[] {
     const specs = this.#module.children(...(args as never[]));
-    if (!Array.isArray(specs)) throw badArgument(`children of ${this.label}`, specs, "a function that returns an array of child specs");
+    if (!Array.isArray(specs))
+      throw badArgument(`children of ${this.label}`, specs, "a function that returns an array of child specs");
     return specs;
   }
 
@@ -188,7 +191,8 @@ class StaticSupervisor extends SupervisorBody<Table> {
   #significantEnded(process: Process, table: Table): void {
     const { autoShutdown } = table.flags;
     const others = [...table.byPid.values()].some((child) => child.spec.significant === true);
-    if (autoShutdown === "any_significant" || (autoShutdown === "all_significant" && !others)) this.stop(process, "shutdown");
+    if (autoShutdown === "any_significant" || (autoShutdown === "all_significant" && !others))
+      this.stop(process, "shutdown");
   }
 
   #restart(process: Process, table: Table, child: Child, pid: LocalPid | undefined): MaybePromise<unknown> {
@@ -253,7 +257,8 @@ class StaticSupervisor extends SupervisorBody<Table> {
       return { error: error as Error };
     }
     const known = table.byId.get(spec.id);
-    if (known !== undefined) return this.#problem(spec.id, known.pid === undefined ? "already_present" : "already_started", known.pid);
+    if (known !== undefined)
+      return this.#problem(spec.id, known.pid === undefined ? "already_present" : "already_started", known.pid);
     const child = new Child(spec);
     return after(startChild(spec, process), (outcome) => {
       if (outcome.started === undefined && outcome.error !== undefined) {
@@ -282,7 +287,8 @@ class StaticSupervisor extends SupervisorBody<Table> {
     if (child.restarting) return this.#problem(id, "restarting");
     if (child.pid !== undefined) return this.#problem(id, "running", child.pid);
     return after(startChild(child.spec, process), (outcome) => {
-      if (outcome.started === undefined && outcome.error !== undefined) return { error: startFailed(id, outcome.error.reason) };
+      if (outcome.started === undefined && outcome.error !== undefined)
+        return { error: startFailed(id, outcome.error.reason) };
       this.#up(process, table, child, outcome);
       return started(id, child.pid);
     });
@@ -338,7 +344,12 @@ class StaticSupervisor extends SupervisorBody<Table> {
 
 export type ChildProblem = "not_found" | "running" | "restarting" | "already_present" | "already_started";
 
-export function childProblem(supervisor: string, id: string, problem: ChildProblem, pid?: LocalPid): InterlockError<"INTERLOCK_CHILD"> {
+export function childProblem(
+  supervisor: string,
+  id: string,
+  problem: ChildProblem,
+  pid?: LocalPid,
+): InterlockError<"INTERLOCK_CHILD"> {
   return new InterlockError("INTERLOCK_CHILD", `Child ${id} of ${supervisor}: ${problem.replace("_", " ")}`, {
     supervisor,
     id,
@@ -358,7 +369,11 @@ export function startFailed(id: string, reason: ExitReason): InterlockError<"INT
 
 function started(id: string, pid: LocalPid | undefined): Answer {
   if (pid !== undefined) return { value: pid };
-  return { error: new InterlockError("INTERLOCK_START_IGNORED", `Child ${id} did not start: init answered ignore()`, { label: id }) };
+  return {
+    error: new InterlockError("INTERLOCK_START_IGNORED", `Child ${id} did not start: init answered ignore()`, {
+      label: id,
+    }),
+  };
 }
 
 function infoOf({ id, pid, restarting, spec }: Child): ChildInfo {
