@@ -5,6 +5,7 @@
 import { local, supervisor } from "@interlock/core";
 import { Articles } from "./articles/articles.ts";
 import { chatSup } from "./chat/chat-sup.ts";
+import { roomsLimits } from "./chat/rooms-sup.ts";
 import type { NewsroomConfig } from "./config.ts";
 import { readersSup } from "./http/events.ts";
 import { WebServer } from "./http/web.ts";
@@ -48,6 +49,11 @@ export const newsroomSup = supervisor({
   ],
 });
 
+const rooms = { name: "rooms_sup", strategy: "one_for_one", ...roomsLimits } as const;
+
 const rules: ReadonlyMap<string, SupervisorRules> = new Map(
-  [newsroomSup, storeSup, tickerSup, chatSup, webSup].map(({ module }) => [module.name, module]),
+  [newsroomSup.module, storeSup.module, tickerSup.module, chatSup.module, webSup.module, rooms].map((rule) => [
+    rule.name,
+    rule,
+  ]),
 );

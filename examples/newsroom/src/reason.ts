@@ -1,4 +1,5 @@
 /** Exit reasons in the words of a page: short, without a stack. */
+import { inspect } from "node:util";
 import { type ExitReason, isError } from "@interlock/core";
 
 export function describeReason(reason: ExitReason): string {
@@ -8,7 +9,7 @@ export function describeReason(reason: ExitReason): string {
     if (error instanceof Error) return error.message;
     if (shutdown !== undefined) return `shutdown: ${describeReason(shutdown as ExitReason)}`;
   }
-  return JSON.stringify(reason) ?? String(reason);
+  return inspect(reason, { depth: 2, breakLength: Number.POSITIVE_INFINITY });
 }
 
 /** Why something did not start, down to the child whose fault it was. */

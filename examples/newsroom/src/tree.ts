@@ -103,7 +103,7 @@ export function note(
         kind: "warning",
         who: report.label,
         text: "has ended, but its code went on",
-        reason: String(report.error ?? report.problem),
+        reason: describeReason(report.error === undefined ? report.problem : { error: report.error as Error }),
         at: report.at,
       };
       return { history, line };

@@ -1,7 +1,7 @@
 /**
  * The rooms' supervisor. Rooms are `transient`: a crash is healed, a room closed for lack of visitors stays closed.
  */
-import { dynamicSupervisor, local, type Pid } from "@interlock/core";
+import { dynamicSupervisor, local, type Name, type Pid } from "@interlock/core";
 import { Room, Rooms } from "./room.ts";
 
 /** A room's name is its key in the registry, so its process is started by that name. */
@@ -10,15 +10,17 @@ const namedRoom = {
     id: "room",
     start: () => Room.named(Rooms.via(room)).startLink(room),
   }),
-  at: Room.at,
+  at: (target: Parameters<typeof Room.at>[0]) => Room.at(target),
 };
+
+/** One supervisor for all rooms, so it has to have patience for several of them at once. */
+export const roomsLimits = { intensity: 10, periodMs: 10_000 };
 
 export const roomsSup = dynamicSupervisor<[string], ReturnType<typeof Room.at>>(namedRoom, {
   name: local("rooms_sup"),
   restart: "transient",
   maxChildren: 100,
-  intensity: 10,
-  periodMs: 10_000,
+  ...roomsLimits,
 });
 
 /** The process of a room, opened if nobody is in it yet. */

@@ -113,7 +113,7 @@ function listen(socket: WebSocket, me: Self<Frame>): void {
     "message",
     bind((data: RawData, isBinary: boolean) => {
       // A full mailbox refuses: a message that is never handled costs one string.
-      trySend(pid, { type: "frame", data: isBinary ? undefined : data.toString() });
+      trySend(pid, { type: "frame", data: isBinary ? undefined : (data as Buffer).toString() });
     }),
   );
   socket.on(

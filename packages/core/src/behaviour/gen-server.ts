@@ -3,7 +3,7 @@
  * @see gen_server(3)
  */
 import { InterlockError } from "../errors.ts";
-import type { Name } from "../naming/name.ts";
+import { checkedName, type Name } from "../naming/name.ts";
 import type { InlineCall, PendingCall } from "../process/call.ts";
 import { type ExitReason, showReason } from "../process/exit-reason.ts";
 import { deepFreeze } from "../process/freeze.ts";
@@ -73,7 +73,9 @@ export interface GenServerModule<Args extends readonly unknown[], S, Calls, Cast
   readonly name: string;
   readonly version?: string;
   /** The first state, or `ready(state, after)`, `ignore()`, `stop(reason)`. `self()` works in it. */
-  readonly init: (...args: Args) => MaybePromise<S | Ready<S, ContinueOf<Continues>> | Ignore | Stop<never, never>>;
+  readonly init: (
+    ...args: Args
+  ) => MaybePromise<S | Ready<S, ContinueOf<NoInfer<Continues>>> | Ignore | Stop<never, never>>;
   // The intersection is the inference trick: `Calls` is inferred from the literal, and the second half types `ctx`.
   readonly calls?: Calls & {
     readonly [K in keyof Calls]: CallHandlers<NoInfer<S>, ContinueOf<NoInfer<Continues>>>[string];
@@ -483,7 +485,7 @@ function makeGenServer<Args extends readonly unknown[], S, Calls, Casts, Info, C
   return {
     module,
     ...starts(undefined),
-    named: (name, options) => starts(name, options?.mailbox),
+    named: (name, options) => starts(checkedName(name), options?.mailbox),
     at: (target) => client(target),
     child: (args, options) => childSpec(body, module.name, args, options),
   };

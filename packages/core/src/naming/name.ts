@@ -1,5 +1,5 @@
 /** Names: what a process can be called by, beside its pid. A `Name` resolves itself when it is used. */
-import { InterlockError } from "../errors.ts";
+import { badArgument, InterlockError } from "../errors.ts";
 import { defaultNode, type LocalNode } from "../node.ts";
 import { currentProcess } from "../process/context.ts";
 import { LocalPid, type NodeName, type Pid } from "../process/pid.ts";
@@ -95,6 +95,12 @@ export function nameBase(name: Name): NameBase {
 
 export function isName(value: unknown): value is Name {
   return value instanceof NameBase;
+}
+
+/** A name given by the user: without one nothing may start, not even under no name. */
+export function checkedName(name: Name): Name {
+  if (!isName(name)) throw badArgument("name", name, "a name, as local(…) makes one");
+  return name;
 }
 
 /** The process that a pid or a name leads to now. */

@@ -7,7 +7,7 @@ import { type ChildOptions, type ChildSpec, childSpec, type Restart } from "../b
 import { callServer, pidAt, stopServer } from "../behaviour/client.ts";
 import { type Start, startWith } from "../behaviour/start.ts";
 import { badArgument, InterlockError } from "../errors.ts";
-import type { Name } from "../naming/name.ts";
+import { checkedName, type Name } from "../naming/name.ts";
 import { type ExitReason, isNormalEnd, showReason } from "../process/exit-reason.ts";
 import type { LocalPid, Pid } from "../process/pid.ts";
 import type { Process } from "../process/process.ts";
@@ -443,7 +443,7 @@ export function supervisor<Args extends readonly unknown[]>(module: SupervisorMo
   return {
     module,
     ...starts(undefined),
-    named: (name) => starts(name),
+    named: (name) => starts(checkedName(name)),
     at: refAt,
     child: (args, options) => childSpec(body, module.name, args, options, "supervisor"),
   };
