@@ -8,7 +8,7 @@ import { Rooms } from "./room.ts";
 import { roomsSup } from "./rooms-sup.ts";
 import { User } from "./user.ts";
 
-export const maxVisitors = 1_000;
+const maxVisitors = 1_000;
 
 export const usersSup = dynamicSupervisor(User, {
   name: local("users_sup"),

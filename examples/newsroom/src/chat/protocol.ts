@@ -2,8 +2,8 @@
 import { z } from "zod";
 
 /** Rooms are made by walking in, so their names are kept to what reads well in a list. */
-export const roomName = z.string().regex(/^[a-z][a-z0-9-]{0,23}$/);
-export const maxTextLength = 500;
+const roomName = z.string().regex(/^[a-z][a-z0-9-]{0,23}$/);
+const maxTextLength = 500;
 
 const visitorName = z
   .string()

@@ -1,7 +1,7 @@
 /**
  * The rooms' supervisor. Rooms are `transient`: a crash is healed, a room closed for lack of visitors stays closed.
  */
-import { dynamicSupervisor, local, type Name, type Pid } from "@interlock/core";
+import { dynamicSupervisor, local, type Pid } from "@interlock/core";
 import { Room, Rooms } from "./room.ts";
 
 /** A room's name is its key in the registry, so its process is started by that name. */

@@ -25,7 +25,7 @@ import { Room, type RoomNews, Rooms } from "./room.ts";
 import { enterRoom } from "./rooms-sup.ts";
 import { fullBucket, type Rate, type TokenBucket, take } from "./token-bucket.ts";
 
-export const rate: Rate = { perSecond: 20, burst: 40 };
+const rate: Rate = { perSecond: 20, burst: 40 };
 /** Messages shed within `patienceMs` before a visitor is shown the door. */
 const patience = 400;
 const patienceMs = 5_000;

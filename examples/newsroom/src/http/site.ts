@@ -1,5 +1,6 @@
 /** The routes. Handlers ask processes and translate what those answer; they keep nothing themselves. */
 import { randomUUID } from "node:crypto";
+import { fileURLToPath } from "node:url";
 import { serveStatic } from "@hono/node-server/serve-static";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
@@ -18,6 +19,12 @@ import { refuseForeignOrigins } from "./same-origin.ts";
 
 /** Room for the JSON around an article. */
 const maxSubmissionBytes = maxArticleBytes + 4_000;
+
+/** The paper's typefaces, out of the packages that carry them. */
+const fonts = [
+  ["newsreader", import.meta.resolve("@fontsource-variable/newsreader/package.json")],
+  ["libre-franklin", import.meta.resolve("@fontsource-variable/libre-franklin/package.json")],
+] as const;
 
 export function makeSite(): Hono {
   const site = new Hono();
@@ -46,10 +53,10 @@ export function makeSite(): Hono {
     return page(c, "article.html", known === undefined ? 404 : 200);
   });
   site.use("/assets/*", serveStatic({ root: webDirectory, rewriteRequestPath: (path) => path.replace("/assets", "") }));
-  for (const font of ["newsreader", "libre-franklin"]) {
-    const files = new URL("files", import.meta.resolve(`@fontsource-variable/${font}/package.json`)).pathname;
+  for (const [prefix, manifest] of fonts) {
+    const files = fileURLToPath(new URL("files", manifest));
     site.use(
-      `/fonts/${font}-*`,
+      `/fonts/${prefix}-*`,
       serveStatic({ root: files, rewriteRequestPath: (path) => path.replace("/fonts", "") }),
     );
   }

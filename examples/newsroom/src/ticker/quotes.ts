@@ -3,7 +3,6 @@
  * as the `vega-datasets` package ships them. Read once, when the feed starts; nothing here knows about processes.
  */
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 
 /** One symbol's price on one date. */
 export interface Quote {
@@ -25,19 +24,17 @@ const sources = [
   { file: "stocks.csv", symbol: undefined },
 ] as const;
 
-const resolve = createRequire(import.meta.url).resolve;
-
 /** All rows, oldest first. */
 export async function loadQuotes(): Promise<readonly QuoteRow[]> {
   const prices = await Promise.all(
-    sources.map(async (source) => readPrices(await readFile(pathOf(source.file), "utf8"), source.symbol)),
+    sources.map(async (source) => readPrices(await readFile(locate(source.file), "utf8"), source.symbol)),
   );
   return toRows(prices.flat());
 }
 
-function pathOf(file: string): string {
+function locate(file: string): URL {
   // The package exports its JavaScript only, so the data are found beside that.
-  return resolve("vega-datasets").replace(/build[/\\][^/\\]+$/, `data/${file}`);
+  return new URL(`../data/${file}`, import.meta.resolve("vega-datasets"));
 }
 
 interface Price {
