@@ -1,6 +1,7 @@
 /** The public names of @interlock/core, and nothing else. */
 
 export type { ChildOptions, ChildSpec, Restart } from "./behaviour/child-spec.ts";
+export { type GenStatem, genStatem, type NextEvent, type StatemContext, type StatemHandlers, type StatemModule, type StatemRef, type StatemStart, type StatemStatus, type StatemTypes, type StopOptions, type Transition, type TransitionOptions } from "./behaviour/gen-statem.ts";
 export type { CallOptions, CallsOf, CastsOf, ServerRef } from "./behaviour/client.ts";
 export type { TraceEvent, TraceHandler } from "./behaviour/debug.ts";
 export {
@@ -137,7 +138,7 @@ export type {
   StandardResult,
   StandardSchema,
 } from "./application/config.ts";
-export { defaults } from "./application/providers.ts";
+export { type ConfigPath, defaults, environment, flags, jsonFile } from "./application/providers.ts";
 export { type Counters, counters } from "./storage/counters.ts";
 export { persistentTerm } from "./storage/persistent-term.ts";
 export {

@@ -3,26 +3,29 @@
  * operation at a time on each application; a second start joins the first.
  * @see application_controller of kernel
  */
-import { InterlockError } from "../errors.ts";
 import type { Restart } from "../behaviour/child-spec.ts";
+import { InterlockError } from "../errors.ts";
 import type { LocalNode } from "../node.ts";
 import { unowned } from "../process/context.ts";
 import { type ExitReason, showReason } from "../process/exit-reason.ts";
+import { deepFreeze } from "../process/freeze.ts";
 import type { LocalPid } from "../process/pid.ts";
 import type { Application, ApplicationModule } from "./application.ts";
-import { ApplicationMaster } from "./application-master.ts";
+import { ApplicationMaster, startFailed } from "./application-master.ts";
 import {
   type ConfigDifference,
   type ConfigProvider,
+  type ConfigTree,
+  deepMerge,
   differenceOf,
   type Environment,
   isEmptyDifference,
-  type LoadContext,
   loadConfig,
   validateCompileEnv,
   validateConfig,
 } from "./config.ts";
 import { applicationError } from "./dependencies.ts";
+import { defaults } from "./providers.ts";
 
 /** Why a node has to stop. */
 export interface NodeStop {
@@ -51,7 +54,9 @@ export class Running {
   readonly root: LocalPid;
   readonly release: () => void;
   config: unknown;
-  /** Explicitly: its end means nothing to the node. */
+  /** What `changeConfig` has laid over the providers. */
+  overrides: ConfigTree = {};
+  /** Set when it is stopped on purpose: its end means nothing to the node then. */
   stopping: Promise<void> | undefined = undefined;
   changing: Promise<unknown> = Promise.resolve();
 
@@ -72,14 +77,29 @@ export class Running {
   }
 }
 
+/** A start under way. */
+class Starting {
+  config: unknown = undefined;
+  master: ApplicationMaster | undefined = undefined;
+  aborted = false;
+  done: Promise<Running> = never;
+
+  /** Ends the start, and with it whatever it has started so far. */
+  async abort(): Promise<void> {
+    this.aborted = true;
+    await this.master?.abort();
+  }
+}
+
+const never = new Promise<never>(() => undefined);
+
 export class ApplicationController {
   readonly #node: LocalNode;
   /** In start order. */
   readonly #running = new Map<string, Running>();
-  readonly #starting = new Map<string, Promise<Running>>();
-  /** Of those that are starting. */
-  readonly #configs = new Map<string, unknown>();
-  #stop: NodeStopHandler | undefined = undefined;
+  readonly #starting = new Map<string, Starting>();
+  #handler: NodeStopHandler | undefined = undefined;
+  #nodeStops = false;
 
   constructor(node: LocalNode) {
     this.#node = node;
@@ -91,48 +111,51 @@ export class ApplicationController {
   }
 
   set nodeStopHandler(handler: NodeStopHandler) {
-    this.#stop = handler;
+    this.#handler = handler;
   }
 
   find(name: string): Running | undefined {
     return this.#running.get(name);
   }
 
+  stateOf(name: string): "running" | "starting" | "stopping" | "stopped" {
+    if (this.#starting.has(name)) return "starting";
+    const running = this.#running.get(name);
+    if (running === undefined) return "stopped";
+    return running.stopping === undefined ? "running" : "stopping";
+  }
+
   configOf(name: string): unknown {
-    return this.#running.get(name)?.config ?? this.#configs.get(name);
+    const running = this.#running.get(name);
+    return running === undefined ? this.#starting.get(name)?.config : running.config;
   }
 
-  /** Whether it runs, or will if its start goes well. */
-  isUp(name: string): boolean {
-    return this.#starting.has(name) || this.#running.get(name)?.stopping === undefined && this.#running.has(name);
-  }
-
-  /** Outside any process, as the application is not its starter's: it goes on when that ends. */
+  /** Joins a start that is under way. */
   start(application: Application<unknown>, request: StartRequest): Promise<Running> {
     const { name } = application;
-    const starting = this.#starting.get(name);
-    if (starting !== undefined) return starting;
-    const attempt = unowned(() => this.#start(application, request)).finally(() => {
-      this.#starting.delete(name);
-      this.#configs.delete(name);
-    });
-    this.#starting.set(name, attempt);
-    return attempt;
+    const known = this.#starting.get(name);
+    if (known !== undefined) return known.done;
+    const starting = new Starting();
+    this.#starting.set(name, starting);
+    // Outside any process: an application is not its starter's, and goes on when that ends.
+    starting.done = unowned(() => this.#start(application, request, starting)).finally(() => this.#starting.delete(name));
+    return starting.done;
   }
 
-  async #start(application: Application<unknown>, request: StartRequest): Promise<Running> {
+  async #start(application: Application<unknown>, request: StartRequest, starting: Starting): Promise<Running> {
     const { module, name } = application;
     const old = this.#running.get(name);
     if (old !== undefined && old.stopping === undefined) throw alreadyStarted(name, old.root);
     await old?.stopping;
     this.#requireRunning(name, module);
-    const config = await this.#configure(name, module, request);
-    this.#configs.set(name, config);
-    const master = new ApplicationMaster(this.#node, callbacksOf(module, () => this.#argument(name)));
+    const config = await this.#configure(name, module, request, {});
+    if (starting.aborted) throw startFailed(name, "shutdown");
+    starting.config = config;
     const release = this.#node.runtime.program.keepAlive();
     try {
-      const root = await master.started;
-      const running = new Running(application, request, master, root, config, release);
+      const master = new ApplicationMaster(this.#node, callbacksOf(module, () => this.#argument(name)));
+      starting.master = master;
+      const running = new Running(application, request, master, await master.started, config, release);
       this.#running.set(name, running);
       void master.ended.then((reason) => this.#ended(running, reason));
       return running;
@@ -153,57 +176,63 @@ export class ApplicationController {
         throw applicationError(name, `${needed} is not started`, `Cannot start application ${name}: it needs ${needed}, which does not run`);
   }
 
-  async #configure(name: string, module: AnyModule, request: StartRequest): Promise<unknown> {
-    const context: LoadContext = {
-      application: name,
-      files: this.#node.runtime.files,
-      environment: request.environment,
-    };
-    const loaded = await loadConfig([...(module.providers ?? []), ...request.providers], context);
+  async #configure(name: string, module: AnyModule, request: StartRequest, overrides: ConfigTree): Promise<unknown> {
+    const { files } = this.#node.runtime;
+    const providers = [...(module.providers ?? []), ...request.providers, defaults(overrides, "changeConfig")];
+    const loaded = await loadConfig(providers, { application: name, files, environment: request.environment });
     const config: unknown = await validateConfig(name, module.config, loaded);
     if (module.compileEnv !== undefined) validateCompileEnv(name, module.compileEnv, config, loaded);
+    // All processes share it.
+    if (this.#node.freeze) deepFreeze(config);
     return config;
   }
 
   async stop(name: string): Promise<void> {
-    await this.#starting.get(name)?.catch(() => undefined);
+    const starting = this.#starting.get(name);
+    if (starting !== undefined) {
+      await starting.abort();
+      const outcome = await starting.done.catch(() => undefined);
+      if (outcome === undefined) return;
+    }
     const running = this.#running.get(name);
-    if (running === undefined)
-      throw applicationError(name, "not started", `Cannot stop application ${name}: it does not run`);
+    if (running === undefined) throw notStarted(name, "stop it");
     running.stopping ??= unowned(() => running.master.stop()).then(() => this.#forget(running));
     await running.stopping;
   }
 
-  /** Latest first. */
+  /** The latest first. One that ends meanwhile needs no stop. */
   async stopAll(): Promise<void> {
-    for (const { application } of this.running) if (this.#running.has(application.name)) await this.stop(application.name);
+    for (const name of [...this.#running.keys(), ...this.#starting.keys()].reverse())
+      if (this.stateOf(name) !== "stopped") await this.stop(name);
   }
 
-  /** Loads and validates anew; a refusal keeps what was. */
-  changeConfig(name: string, providers: readonly ConfigProvider[] | undefined): Promise<ConfigDifference> {
+  /** Loads and validates anew, with `overrides` on top; a refusal keeps what was. */
+  changeConfig(name: string, overrides: ConfigTree): Promise<ConfigDifference> {
     const running = this.#running.get(name);
-    if (running === undefined)
-      return Promise.reject(applicationError(name, "not started", `Cannot change the configuration of ${name}: it does not run`));
-    const change = unowned(() => running.changing.then(() => this.#changeConfig(running, providers)));
+    if (running === undefined || running.stopping !== undefined) return Promise.reject(notStarted(name, "change its configuration"));
+    const change = unowned(() => running.changing.then(() => this.#changeConfig(running, overrides)));
     running.changing = change.catch(() => undefined);
     return change;
   }
 
-  async #changeConfig(running: Running, providers: readonly ConfigProvider[] | undefined): Promise<ConfigDifference> {
+  async #changeConfig(running: Running, more: ConfigTree): Promise<ConfigDifference> {
     const { application, master, request } = running;
     const { module, name } = application;
-    const config = await this.#configure(name, module, { ...request, providers: [...request.providers, ...(providers ?? [])] });
+    const overrides = deepMerge(running.overrides, more);
     const before = running.config;
+    const config = await this.#configure(name, module, request, overrides);
     const difference = differenceOf(before, config);
-    if (isEmptyDifference(difference)) return difference;
-    running.config = config;
-    try {
+    if (!isEmptyDifference(difference)) {
       const { added, changed, removed } = difference;
-      await master.run(() => module.configChange?.(changed as never, added as never, removed));
-    } catch (error) {
-      running.config = before;
-      throw error;
+      running.config = config;
+      try {
+        await master.run(() => module.configChange?.(changed as never, added as never, removed));
+      } catch (error) {
+        running.config = before;
+        throw error;
+      }
     }
+    running.overrides = overrides;
     return difference;
   }
 
@@ -225,9 +254,17 @@ export class ApplicationController {
   }
 
   async #stopNode(stop: NodeStop): Promise<void> {
-    await this.stopAll();
-    if (this.#stop !== undefined) await this.#stop(stop);
-    else this.#node.runtime.program.halt(1);
+    if (this.#nodeStops) return; // The first one is the cause.
+    this.#nodeStops = true;
+    try {
+      // Not those that are starting: one may wait for what has just ended.
+      for (const { application } of this.running)
+        if (this.stateOf(application.name) === "running") await this.stop(application.name);
+      if (this.#handler === undefined) this.#node.runtime.program.halt(1);
+      else await this.#handler(stop);
+    } finally {
+      this.#nodeStops = false;
+    }
   }
 }
 
@@ -247,6 +284,10 @@ function callbacksOf(
 
 export function namesOf(applications: readonly (string | { readonly name: string })[] | undefined): readonly string[] {
   return (applications ?? []).map((one) => (typeof one === "string" ? one : one.name));
+}
+
+function notStarted(name: string, what: string): InterlockError<"INTERLOCK_APPLICATION"> {
+  return applicationError(name, "not started", `Application ${name} does not run: cannot ${what}`);
 }
 
 function alreadyStarted(name: string, pid: LocalPid): InterlockError<"INTERLOCK_ALREADY_STARTED"> {

@@ -9,6 +9,7 @@ import { runAs } from "../process/context.ts";
 import { atExit, die } from "../process/exit.ts";
 import { type ExitReason, reasonOf, showReason } from "../process/exit-reason.ts";
 import { anyOf, when } from "../process/matcher.ts";
+import { each } from "../process/one-or-many.ts";
 import { LocalPid } from "../process/pid.ts";
 import type { Process } from "../process/process.ts";
 import type { Self } from "../process/self.ts";
@@ -51,7 +52,7 @@ export class ApplicationMaster {
     this.#process = spawnProcess(node, master, undefined, false, undefined);
     this.#process.more().label = `application ${callbacks.name}`;
     atExit(this.#process, (reason) => {
-      started.reject(this.#startFailed(reason));
+      started.reject(startFailed(callbacks.name, reason));
       ended.resolve(reason);
     });
   }
@@ -65,6 +66,14 @@ export class ApplicationMaster {
     const request: StopRequest = { type: "stop" };
     deliverMessage(this.#process, request);
     return this.ended;
+  }
+
+  /** Ends it before it has started. Resolves when what it has started has ended, too. */
+  async abort(): Promise<void> {
+    const trees = [...each(this.#process.links)].map(({ process }) => process).filter((process) => process !== undefined);
+    const ends = trees.map((process) => new Promise<void>((ended) => atExit(process, () => ended())));
+    die(this.#process, "shutdown");
+    await Promise.all(ends);
   }
 
   /** Runs one of the application's callbacks in the master's name. */
@@ -86,7 +95,7 @@ export class ApplicationMaster {
     } catch (error) {
       const reason = startReasonOf(error);
       if (root !== undefined) await this.#shutDown(root);
-      failed(this.#startFailed(reason, error));
+      failed(startFailed(this.#callbacks.name, reason, error));
       die(this.#process, reason);
       return;
     }
@@ -127,16 +136,15 @@ export class ApplicationMaster {
       at: node.runtime.clock.wallTime(),
     });
   }
+}
 
-  #startFailed(reason: ExitReason, cause?: unknown): InterlockError<"INTERLOCK_START_FAILED"> {
-    const label = this.#callbacks.name;
-    return new InterlockError(
-      "INTERLOCK_START_FAILED",
-      `Cannot start application ${label}: ${showReason(reason)}`,
-      { label, reason },
-      cause === undefined ? undefined : { cause },
-    );
-  }
+export function startFailed(label: string, reason: ExitReason, cause?: unknown): InterlockError<"INTERLOCK_START_FAILED"> {
+  return new InterlockError(
+    "INTERLOCK_START_FAILED",
+    `Cannot start application ${label}: ${showReason(reason)}`,
+    { label, reason },
+    cause === undefined ? undefined : { cause },
+  );
 }
 
 /** A start that failed because of another one's start has that one's reason. */

@@ -163,18 +163,21 @@ export async function ensureAllStarted(
   const wanted = typeof apps === "string" || !Array.isArray(apps) ? [apps as AnyApplication | string] : apps;
   const byName = new Map(wanted.flatMap((app) => withNeeds(app)));
   const find = (name: string): AnyApplication | undefined => byName.get(name) ?? known.get(name);
-  const order = startOrder(namesOf(wanted), (name) => needsOf(find(name)));
+  // What runs has had what it needs.
+  const order = startOrder(namesOf(wanted), (name) =>
+    controller.stateOf(name) === "running" ? { required: [], optional: [] } : needsOf(find(name)),
+  );
   const started: string[] = [];
-  const { config: _config, ...forOthers } = options;
+  const { config: _forTheNamed, ...forOthers } = options;
   for (const name of order) {
-    if (controller.find(name) !== undefined && controller.isUp(name)) continue;
-    const own = namesOf(wanted).includes(name);
+    const state = controller.stateOf(name);
+    if (state === "running") continue;
     try {
-      const joined = controller.isUp(name);
-      await controller.start(find(name) as AnyApplication, requestOf(own ? options : forOthers));
-      if (!joined) started.push(name);
+      const request = requestOf(namesOf(wanted).includes(name) ? options : forOthers);
+      await controller.start(find(name) as AnyApplication, request);
+      if (state !== "starting") started.push(name);
     } catch (error) {
-      for (const one of started.reverse()) await controller.stop(one).catch(() => undefined);
+      for (const one of started.reverse()) if (controller.stateOf(one) === "running") await controller.stop(one);
       throw error;
     }
   }
@@ -217,19 +220,19 @@ export function getEnv(app: AnyApplication | string, key: string): unknown {
 }
 
 /**
- * Loads the configuration of a running application anew, with `config` over it, and has its `configChange` run if
- * anything differs. A configuration that the schema or `configChange` refuses changes nothing.
+ * Loads the configuration of a running application anew, with `overrides` (and those of earlier changes) on top, and has
+ * its `configChange` run if anything differs. A configuration that the schema or `configChange` refuses changes nothing.
  *
  * **Errors** `INTERLOCK_CONFIG_INVALID`, `INTERLOCK_APPLICATION` when it does not run, whatever `configChange` throws.
  * @see application:config_change
  */
 export async function changeConfig(
   app: AnyApplication | string,
-  config?: ConfigTree | readonly ConfigProvider[],
+  overrides: ConfigTree = {},
   options: { readonly node?: LocalNode } = {},
 ): Promise<ConfigDifference> {
   fence();
-  return await controllerOf(options.node ?? currentNode()).changeConfig(nameOf(app), providersOf(config));
+  return await controllerOf(options.node ?? currentNode()).changeConfig(nameOf(app), overrides);
 }
 
 /**
@@ -274,11 +277,10 @@ function withNeeds(app: AnyApplication | string, seen: Set<AnyApplication> = new
 function requestOf({ config, environment, type = "temporary" }: StartOptions): StartRequest {
   if (!["permanent", "transient", "temporary"].includes(type))
     throw badArgument("type", type, '"permanent", "transient" or "temporary"');
-  return { type, providers: providersOf(config) ?? [], environment: environment ?? process.env };
+  return { type, providers: providersOf(config), environment: environment ?? process.env };
 }
 
-function providersOf(config: ConfigTree | readonly ConfigProvider[] | undefined): readonly ConfigProvider[] | undefined {
-  if (config === undefined) return undefined;
+function providersOf(config: ConfigTree | readonly ConfigProvider[] = {}): readonly ConfigProvider[] {
   return Array.isArray(config) ? (config as readonly ConfigProvider[]) : [defaults(config as ConfigTree, "given at start")];
 }
 

@@ -32,6 +32,9 @@ export interface StandardIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
+/** The keys that lead to a value. */
+export type SettingPath = readonly string[];
+
 /** What a provider may use. */
 export interface LoadContext {
   readonly application: string;
@@ -47,7 +50,7 @@ export interface ConfigProvider {
   readonly name: string;
   load(context: LoadContext): MaybePromise<ConfigTree>;
   /** Where in this source a value comes from or would have to stand, if that can be said better than by `name`. */
-  placeOf?(path: readonly string[]): string | undefined;
+  placeOf?(path: SettingPath, context: LoadContext): string | undefined;
 }
 
 /** One thing that is wrong. `got` and `message` show no secrets. */
@@ -64,9 +67,9 @@ export interface ConfigIssue {
 export interface LoadedConfig {
   readonly tree: ConfigTree;
   /** The place of a value, or of the values below it; undefined for one that nobody gave. */
-  sourceOf(path: readonly string[]): string | undefined;
+  sourceOf(path: SettingPath): string | undefined;
   /** Every place that could give a value. */
-  placesFor(path: readonly string[]): readonly string[];
+  placesFor(path: SettingPath): readonly string[];
 }
 
 type MutableTree = Record<string, unknown>;
@@ -76,22 +79,22 @@ export async function loadConfig(providers: readonly ConfigProvider[], context: 
   const tree: MutableTree = {};
   const sources = new Map<string, string>();
   for (const provider of providers) {
-    let part: ConfigTree;
     try {
-      part = await provider.load(context);
-      if (!isTree(part)) throw new Error(`expected an object of settings, got ${Array.isArray(part) ? "an array" : typeof part}`);
+      const part = await provider.load(context);
+      if (!isTree(part)) throw new Error("gave no object of settings");
+      mergeInto(tree, part, [], {
+        set: (path) => sources.set(keyOf(path), provider.placeOf?.(path, context) ?? provider.name),
+        forget: (path) => forgetSources(sources, path),
+      });
     } catch (error) {
       const message = error instanceof Error ? error.message : showReason(reasonOf(error));
       throw configInvalid(context.application, [{ path: "", message, got: "nothing", source: provider.name }], error);
     }
-    mergeInto(tree, part, [], (path) => sources.set(keyOf(path), provider.placeOf?.(path) ?? provider.name), (path) => {
-      for (const known of sources.keys()) if (known === keyOf(path) || known.startsWith(`${keyOf(path)}\0`)) sources.delete(known);
-    });
   }
   return {
     tree,
     sourceOf: (path) => sourceIn(sources, path),
-    placesFor: (path) => providers.flatMap((provider) => provider.placeOf?.(path) ?? []),
+    placesFor: (path) => providers.flatMap((provider) => provider.placeOf?.(path, context) ?? []),
   };
 }
 
@@ -119,7 +122,7 @@ export async function validateConfig<Config>(
  */
 export function validateCompileEnv(application: string, fixed: ConfigTree, config: unknown, loaded: LoadedConfig): void {
   const issues: ConfigIssue[] = [];
-  const compare = (expected: ConfigTree, path: readonly string[]): void => {
+  const compare = (expected: ConfigTree, path: SettingPath): void => {
     for (const [key, value] of Object.entries(expected)) {
       const at = [...path, key];
       const actual = valueAt(config, at);
@@ -163,37 +166,40 @@ export function isEmptyDifference({ added, changed, removed }: ConfigDifference)
 /** Plain objects are merged key by key; everything else, arrays too, replaces what was there. */
 export function deepMerge(...trees: readonly ConfigTree[]): ConfigTree {
   const merged: MutableTree = {};
-  for (const tree of trees) mergeInto(merged, tree, [], nothing, nothing);
+  for (const tree of trees) mergeInto(merged, tree, [], undefined);
   return merged;
 }
 
-function nothing(): void {}
+/** Told where values are set, and which ones are replaced with all below them. */
+interface MergeListener {
+  set(path: SettingPath): void;
+  forget(path: SettingPath): void;
+}
 
 function mergeInto(
   target: MutableTree,
   part: ConfigTree,
-  path: readonly string[],
-  set: (path: readonly string[]) => void,
-  forget: (path: readonly string[]) => void,
+  path: SettingPath,
+  listener: MergeListener | undefined,
 ): void {
   for (const [key, value] of Object.entries(part)) {
     if (value === undefined) continue; // Not given: what is there stays.
     if (key === "__proto__") throw new Error(`${[...path, key].join(".")} is not a name that a setting can have`);
     const at = [...path, key];
     if (!isTree(value)) {
-      forget(at);
+      listener?.forget(at);
       target[key] = value;
-      set(at);
+      listener?.set(at);
       continue;
     }
     if (!Object.hasOwn(target, key) || !isTree(target[key])) {
-      forget(at);
+      listener?.forget(at);
       target[key] = {};
     }
     const inner = target[key] as MutableTree;
     // An object without keys is a value as well: somebody has given it.
-    if (Object.keys(value).length === 0 && Object.keys(inner).length === 0) set(at);
-    mergeInto(inner, value, at, set, forget);
+    if (Object.keys(value).length === 0 && Object.keys(inner).length === 0) listener?.set(at);
+    mergeInto(inner, value, at, listener);
   }
 }
 
@@ -203,7 +209,7 @@ export function isTree(value: unknown): value is ConfigTree {
   return prototype === Object.prototype || prototype === null;
 }
 
-export function valueAt(tree: unknown, path: readonly string[]): unknown {
+export function valueAt(tree: unknown, path: SettingPath): unknown {
   let value = tree;
   for (const key of path) {
     if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
@@ -227,11 +233,16 @@ function sameValue(one: unknown, other: unknown): boolean {
 }
 
 // A path as a key: no setting's name holds a NUL.
-function keyOf(path: readonly string[]): string {
+function keyOf(path: SettingPath): string {
   return path.join("\0");
 }
 
-function sourceIn(sources: ReadonlyMap<string, string>, path: readonly string[]): string | undefined {
+function forgetSources(sources: Map<string, string>, path: SettingPath): void {
+  const key = keyOf(path);
+  for (const known of sources.keys()) if (known === key || known.startsWith(`${key}\0`)) sources.delete(known);
+}
+
+function sourceIn(sources: ReadonlyMap<string, string>, path: SettingPath): string | undefined {
   // Inside a value that came whole, such as an array: its own source.
   for (let length = path.length; length > 0; length--) {
     const source = sources.get(keyOf(path.slice(0, length)));
@@ -246,7 +257,7 @@ const SECRET = /secret|password|token|key/i;
 const HIDDEN = "(secret)";
 
 /** A value for a message: nothing of a secret, and no user and password of a URL. */
-export function showSetting(path: readonly string[], value: unknown): string {
+export function showSetting(path: SettingPath, value: unknown): string {
   if (value === undefined) return "nothing";
   if (path.some((key) => SECRET.test(key))) return HIDDEN;
   return hideCredentials(show(withoutSecrets(value)));
@@ -276,15 +287,15 @@ function issueOf({ message, path = [] }: StandardIssue, loaded: LoadedConfig): C
 }
 
 /** A schema's own message may quote what it got. */
-function hideIn(message: string, path: readonly string[], value: unknown): string {
+function hideIn(message: string, path: SettingPath, value: unknown): string {
   const isSecret = path.some((key) => SECRET.test(key));
   return isSecret && value !== undefined && value !== "" ? message.replaceAll(String(value), HIDDEN) : message;
 }
 
-function placeOfValue(path: readonly string[], loaded: LoadedConfig): string {
+function placeOfValue(path: SettingPath, loaded: LoadedConfig): string {
   const source = loaded.sourceOf(path);
-  if (source !== undefined && (path.length === 0 || valueAt(loaded.tree, path) !== undefined)) return source;
-  const places = loaded.placesFor(path);
+  if (source !== undefined) return source;
+  const places = path.length === 0 ? [] : loaded.placesFor(path);
   return places.length === 0 ? "not given" : `not given; it can be given by ${places.join(" or ")}`;
 }
 

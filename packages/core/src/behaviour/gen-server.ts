@@ -68,6 +68,9 @@ type ArgsOf<H> = H extends (ctx: never, ...args: infer A) => unknown ? A : never
 /** `[name, ...arguments]` of one of the `continues`. */
 export type ContinueOf<Continues> = { [K in keyof Continues]: readonly [K, ...ArgsOf<Continues[K]>] }[keyof Continues];
 
+/** From `init` and from a continuation itself: inference cannot look at `continues` from there, so the name is not checked. */
+type AnyContinue = readonly [string, ...unknown[]];
+
 export interface GenServerModule<Args extends readonly unknown[], S, Calls, Casts, Info, Continues = None> {
   /** The module's name in crash reports, code upgrades and on the wire. */
   readonly name: string;
@@ -75,22 +78,22 @@ export interface GenServerModule<Args extends readonly unknown[], S, Calls, Cast
   /** The first state, or `ready(state, after)`, `ignore()`, `stop(reason)`. `self()` works in it. */
   readonly init: (
     ...args: Args
-  ) => MaybePromise<S | Ready<S, ContinueOf<NoInfer<Continues>>> | Ignore | Stop<never, never>>;
+  ) => MaybePromise<S | Ready<S, AnyContinue> | Ignore | Stop<never, never>>;
   // The intersection is the inference trick: `Calls` is inferred from the literal, and the second half types `ctx`.
   readonly calls?: Calls & {
-    readonly [K in keyof Calls]: CallHandlers<NoInfer<S>, ContinueOf<NoInfer<Continues>>>[string];
+    readonly [K in keyof Calls]: CallHandlers<NoInfer<S>, NoInfer<ContinueOf<Continues>>>[string];
   };
   readonly casts?: Casts & {
-    readonly [K in keyof Casts]: CastHandlers<NoInfer<S>, ContinueOf<NoInfer<Continues>>>[string];
+    readonly [K in keyof Casts]: CastHandlers<NoInfer<S>, NoInfer<ContinueOf<Continues>>>[string];
   };
   readonly continues?: Continues & {
-    readonly [K in keyof Continues]: CastHandlers<NoInfer<S>, never>[string];
+    readonly [K in keyof Continues]: CastHandlers<NoInfer<S>, AnyContinue>[string];
   };
   /** DOWN, EXIT, timeout, and whatever was sent as a plain message. Absent: a message is reported and dropped. */
   readonly info?: (
     ctx: Context<NoInfer<S>>,
     message: SystemMessage | Info,
-  ) => MaybePromise<NoReply<NoInfer<S>, ContinueOf<NoInfer<Continues>>> | Stop<never, NoInfer<S>>>;
+  ) => MaybePromise<NoReply<NoInfer<S>, NoInfer<ContinueOf<Continues>>> | Stop<never, NoInfer<S>>>;
   /** Runs when the server stops by itself or crashes; on exit signals only when it traps them, as in OTP. */
   readonly terminate?: (ctx: Context<NoInfer<S>>, reason: ExitReason) => MaybePromise<void>;
   readonly codeChange?: (oldVersion: string, oldState: unknown) => MaybePromise<NoInfer<S>>;
