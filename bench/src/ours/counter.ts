@@ -48,7 +48,7 @@ export const Counter = genServer({
 });
 
 async function load(count: number): Promise<number> {
-  await undefined;
+  await Promise.resolve();
   return count;
 }
 
