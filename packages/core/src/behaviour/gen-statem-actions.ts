@@ -14,7 +14,8 @@ const NO_EVENTS: readonly Envelope[] = [];
 export function changesIn(options: AnyOptions | undefined): readonly TimeoutChange[] {
   if (options === undefined) return NO_CHANGES;
   const { eventTimeoutMs, stateTimeoutMs, timeouts, updates } = options;
-  if (stateTimeoutMs === undefined && eventTimeoutMs === undefined && timeouts === undefined && updates === undefined) return NO_CHANGES;
+  if (stateTimeoutMs === undefined && eventTimeoutMs === undefined && timeouts === undefined && updates === undefined)
+    return NO_CHANGES;
   const changes: TimeoutChange[] = [];
   const set = (key: TimeoutKey, what: string, ms: number | "cancel", content: unknown): void => {
     if (ms !== "cancel") checkDelay(ms, what);

@@ -19,7 +19,15 @@ import { changesIn, insertedIn } from "./gen-statem-actions.ts";
 import { ENTER, INTERNAL, Machine, START, TIMEOUT, type Timeout } from "./gen-statem-machine.ts";
 import { EVENT_TIMEOUT, STATE_TIMEOUT } from "./gen-statem-queue.ts";
 import { type Definition, definitionOf, type Handler, type StateTable } from "./gen-statem-states.ts";
-import { type AnyOptions, INSERTED_CALL, type InsertedCall, KEEP_STATE, MachineContext, POSTPONE, Step } from "./gen-statem-transition.ts";
+import {
+  type AnyOptions,
+  INSERTED_CALL,
+  type InsertedCall,
+  KEEP_STATE,
+  MachineContext,
+  POSTPONE,
+  Step,
+} from "./gen-statem-transition.ts";
 import { Result } from "./reply.ts";
 
 /** A transition on its way through the enter callbacks. */
@@ -62,7 +70,8 @@ export class StatemBody extends GenBody {
     const machine = new Machine(process, this.definition, table, data);
     process.state = machine;
     process.face = new MachineContext(process);
-    if (options !== undefined || table.enter !== undefined) machine.queue().queued.push(new Envelope(START, "init", [options]));
+    if (options !== undefined || table.enter !== undefined)
+      machine.queue().queued.push(new Envelope(START, "init", [options]));
     return true;
   }
 
@@ -110,6 +119,7 @@ export class StatemBody extends GenBody {
       return this.#enter(process, machine, { starting, before, postponed, from, options: [result.options] });
     }
     this.#settle(process, machine, before, postponed, starting, result.options, undefined);
+    return undefined;
   }
 
   terminate(process: Process, reason: ExitReason): unknown {
@@ -168,7 +178,8 @@ export class StatemBody extends GenBody {
     for (;;) {
       const envelope = process.take();
       // A timeout that was cancelled or replaced after it had fired is passed over.
-      if (envelope === undefined || envelope.kind !== TIMEOUT || events?.expire(envelope as Timeout) === true) return envelope;
+      if (envelope === undefined || envelope.kind !== TIMEOUT || events?.expire(envelope as Timeout) === true)
+        return envelope;
     }
   }
 
@@ -215,7 +226,8 @@ export class StatemBody extends GenBody {
         answered = true;
       }
       for (const [to, value] of options.replies ?? []) {
-        if (!(to instanceof PendingCall)) throw badReturn(this.label, String(envelope.payload), "replies to what is no from");
+        if (!(to instanceof PendingCall))
+          throw badReturn(this.label, String(envelope.payload), "replies to what is no from");
         this.#reply(process, to, value);
       }
     }
@@ -247,7 +259,11 @@ export class StatemBody extends GenBody {
       (result.action === "next" && result.state !== machine.name) ||
       (options !== undefined && (options.postpone === true || options.nextEvents !== undefined || "reply" in options))
     )
-      throw badReturn(this.label, `${machine.name}.enter`, result instanceof Step ? `${result} or an option that is for events` : result);
+      throw badReturn(
+        this.label,
+        `${machine.name}.enter`,
+        result instanceof Step ? `${result} or an option that is for events` : result,
+      );
     for (const [to, value] of options?.replies ?? []) this.#reply(process, to as PendingCall, value);
     if (result.data !== undefined) machine.data = result.data;
     if (result.action === "stop") return this.stop(process, result.reason);
@@ -258,6 +274,7 @@ export class StatemBody extends GenBody {
     }
     const [ofEvent, ...ofEnter] = entering.options;
     this.#settle(process, machine, entering.before, entering.postponed, entering.starting, ofEvent, ofEnter);
+    return undefined;
   }
 
   /** The last part of a transition: what waits, what runs. */
@@ -287,7 +304,11 @@ export class StatemBody extends GenBody {
   }
 
   #badReturn(machine: Machine, envelope: Envelope, result: unknown): Error {
-    return badReturn(this.label, `${machine.name}.${placeOf(envelope)}`, result instanceof Step ? result.toString() : result);
+    return badReturn(
+      this.label,
+      `${machine.name}.${placeOf(envelope)}`,
+      result instanceof Step ? result.toString() : result,
+    );
   }
 }
 
@@ -318,7 +339,11 @@ function handlerOf(table: StateTable, envelope: Envelope): Handler | undefined {
       return table.internal[name];
     case TIMEOUT: {
       const { key } = envelope as Timeout;
-      return key === STATE_TIMEOUT ? table.stateTimeout : key === EVENT_TIMEOUT ? table.eventTimeout : table.timeouts[name];
+      return key === STATE_TIMEOUT
+        ? table.stateTimeout
+        : key === EVENT_TIMEOUT
+          ? table.eventTimeout
+          : table.timeouts[name];
     }
     default:
       return table.info;
@@ -348,6 +373,9 @@ function statusOf(machine: Machine): StatemStatus<never> {
     data: data as never,
     queue: [...(events?.queued ?? [])].map(shown),
     postponed: [...(events?.postponed ?? [])].map(shown),
-    timeouts: [...(events?.timeouts.values() ?? [])].map(({ content, payload }) => ({ name: payload as string, content })),
+    timeouts: [...(events?.timeouts.values() ?? [])].map(({ content, payload }) => ({
+      name: payload as string,
+      content,
+    })),
   };
 }

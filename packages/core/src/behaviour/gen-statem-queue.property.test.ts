@@ -141,7 +141,7 @@ class Model implements Subject {
       }
       this.#forget(key);
       if (ms === Number.POSITIVE_INFINITY) continue;
-      const timer = { id: ++this.#ids, key, content };
+      const timer: Timer = { id: ++this.#ids, key, content };
       this.#current.set(key, timer);
       if (ms === 0 || ms === "update") this.#zero = [...this.#zero, timer];
       else this.#running = [...this.#running, { timer, due: this.#now + ms }];

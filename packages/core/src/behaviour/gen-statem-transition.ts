@@ -5,8 +5,8 @@ import { Envelope } from "../process/mailbox.ts";
 import type { Process } from "../process/process.ts";
 import { type Self, selfOf, signalOf } from "../process/self.ts";
 import type { SystemMessage } from "../process/signal.ts";
-import type { CallsIn, InfoIn, InternalIn, StatemTypes, TimeoutsIn } from "./gen-statem.ts";
 import { takeFrom } from "./gen-server.ts";
+import type { CallsIn, Declared, InfoIn, InternalIn, StatemTypes, TimeoutsIn } from "./gen-statem.ts";
 import type { From } from "./reply.ts";
 
 /** What a callback of a state machine returns: made by `ctx.next`, `keep`, `repeat`, `postpone` and `stop`. */
@@ -22,11 +22,15 @@ type TimeoutOf<Content> = undefined extends Content
   ? number | "cancel" | { readonly ms: number; readonly content?: Content }
   : "cancel" | { readonly ms: number; readonly content: Content };
 
-type EventOf<H> = H extends Record<string, (...args: never) => unknown>
-  ? { [K in keyof H]: readonly [name: K, ...args: Parameters<H[K]>] }[keyof H]
-  : never;
+type EventOf<H> =
+  H extends Record<string, (...args: never) => unknown>
+    ? { [K in keyof H]: readonly [name: K, ...args: Parameters<H[K]>] }[keyof H]
+    : never;
 type CallEventOf<C extends StatemTypes["calls"]> = {
-  [K in keyof C]: { readonly call: readonly [name: K, ...args: Parameters<C[K]>]; readonly from: From<ReturnType<C[K]>> };
+  [K in keyof C]: {
+    readonly call: readonly [name: K, ...args: Parameters<C[K]>];
+    readonly from: From<ReturnType<C[K]>>;
+  };
 }[keyof C];
 
 /** An event that the machine gives itself. @see gen_statem's next_event */
@@ -49,9 +53,9 @@ export interface TransitionOptions<R, T extends StatemTypes = StatemTypes, A = n
   /** Until any event comes. **Units** milliseconds. */
   readonly eventTimeoutMs?: number;
   /** Timeouts with a name, which survive state changes; setting one anew replaces it. **Units** milliseconds. */
-  readonly timeouts?: { readonly [K in keyof TimeoutsIn<T>]?: TimeoutOf<TimeoutsIn<T>[K]> };
+  readonly timeouts?: Declared<TimeoutsIn<T>, { readonly [K in keyof TimeoutsIn<T>]?: TimeoutOf<TimeoutsIn<T>[K]> }>;
   /** New contents for named timeouts that run; their time stays. One that does not run is delivered at once, as in OTP. */
-  readonly updates?: { readonly [K in keyof TimeoutsIn<T>]?: TimeoutsIn<T>[K] };
+  readonly updates?: Declared<TimeoutsIn<T>, { readonly [K in keyof TimeoutsIn<T>]?: TimeoutsIn<T>[K] }>;
   /** Handled next, in this order, before anything that waits. */
   readonly nextEvents?: readonly NextEvent<T>[];
   /** Frees what an idle process can do without, until the next event. */
@@ -90,14 +94,20 @@ export interface StatemContext<T extends StatemTypes> {
   /** Stays, and handles this event again after the next state change, before newer ones. */
   postpone(): Transition<never, never, never>;
   /** Ends the machine; replies go out first. Default reason `"normal"`. */
-  stop<R = never, A = never>(reason?: ExitReason, options?: StopOptions<R, T["data"], A>): Transition<never, T["data"], R>;
+  stop<R = never, A = never>(
+    reason?: ExitReason,
+    options?: StopOptions<R, T["data"], A>,
+  ): Transition<never, T["data"], R>;
 }
 
 /** Options as the machine reads them, whatever the types of the module. */
-export interface AnyOptions extends Omit<TransitionOptions<unknown>, "timeouts" | "updates" | "nextEvents" | "replies"> {
+export interface AnyOptions
+  extends Omit<TransitionOptions<unknown>, "timeouts" | "updates" | "nextEvents" | "replies"> {
   readonly data?: unknown;
   readonly replies?: readonly (readonly [unknown, unknown])[];
-  readonly timeouts?: Readonly<Record<string, number | "cancel" | { readonly ms: number; readonly content?: unknown } | undefined>>;
+  readonly timeouts?: Readonly<
+    Record<string, number | "cancel" | { readonly ms: number; readonly content?: unknown } | undefined>
+  >;
   readonly updates?: Readonly<Record<string, unknown>>;
   readonly nextEvents?: readonly AnyNextEvent[];
 }
@@ -192,7 +202,9 @@ export class MachineContext implements StatemContext<StatemTypes> {
   }
 
   keep(data?: unknown, options?: unknown): never {
-    return (data === undefined && options === undefined ? KEEP_STATE : new Step("keep", undefined, data, options)) as never;
+    return (
+      data === undefined && options === undefined ? KEEP_STATE : new Step("keep", undefined, data, options)
+    ) as never;
   }
 
   repeat(data?: unknown, options?: unknown): never {

@@ -11,7 +11,7 @@ import type { Report } from "../report/report.ts";
 import { genServer } from "./gen-server.ts";
 import { genStatem, type StatemRef, type StatemTypes } from "./gen-statem.ts";
 import type { StatemContext } from "./gen-statem-transition.ts";
-import { entering, type Lab, lab } from "./lab.fixture.ts";
+import { entering, type Lab, lab, type Moved } from "./lab.fixture.ts";
 import { type From, ignore, noreply, reply, stop } from "./reply.ts";
 import { sys } from "./sys.ts";
 
@@ -69,9 +69,9 @@ function codeOf(reason: ExitReason): unknown {
 
 const to =
   (state: Lab["state"]) =>
-  (ctx: StatemContext<Lab>): ReturnType<StatemContext<Lab>["next"]> =>
+  (ctx: StatemContext<Lab>): Moved =>
     ctx.next(state);
-const postponed = (ctx: StatemContext<Lab>): ReturnType<StatemContext<Lab>["postpone"]> => ctx.postpone();
+const postponed = (ctx: StatemContext<Lab>): Moved => ctx.postpone();
 
 test("a machine answers by the state it is in", async () => {
   await using ref = await door.start("1234");
@@ -208,7 +208,9 @@ test("enter may repeat itself, stop the machine and answer those who wait", asyn
       b: {
         enter: (ctx, from) => {
           log.push(`enter from ${from}`);
-          return ++rounds < 3 ? ctx.repeat(rounds) : ctx.stop("shutdown", { replies: [[waiting as From<string>, "bye"]] });
+          return ++rounds < 3
+            ? ctx.repeat(rounds)
+            : ctx.stop("shutdown", { replies: [[waiting as From<string>, "bye"]] });
         },
       },
       c: {},
@@ -231,7 +233,9 @@ test("postponed events come back in order after a change of state, before newer 
   const { machine, log } = lab();
   await using ref = await machine.start();
   const answers = ["1", "2"].map((name) =>
-    ref.call.ask(name, (ctx) => (ctx.state === "a" ? ctx.postpone() : ctx.keep(undefined, { reply: `${name} in ${ctx.state}` }))),
+    ref.call.ask(name, (ctx) =>
+      ctx.state === "a" ? ctx.postpone() : ctx.keep(undefined, { reply: `${name} in ${ctx.state}` }),
+    ),
   );
   ref.cast.tell("3", (ctx) => (ctx.state === "a" ? ctx.postpone() : ctx.keep()));
   ref.cast.tell("stay", (ctx) => ctx.repeat());
@@ -280,7 +284,7 @@ test("a call is answered from a later state, by ctx.reply or by replies", async 
   const { machine } = lab();
   await using ref = await machine.start();
   const kept: From<number>[] = [];
-  const wait = (ctx: StatemContext<Lab>): ReturnType<StatemContext<Lab>["keep"]> => {
+  const wait = (ctx: StatemContext<Lab>): Moved => {
     kept.push(ctx.from<number>());
     return ctx.keep();
   };
@@ -341,7 +345,9 @@ test("an inserted call can be put off, postponed and dropped like the one it was
     again((ctx) => (ctx.state === "a" ? ctx.postpone() : ctx.keep(undefined, { reply: "in b" }))),
   );
   const dropped = failureOf(
-    ref.call.ask("dropped", (ctx) => ctx.keep(0, { nextEvents: [{ call: ["nothing" as "ask", ""], from: ctx.from<unknown>() }] })),
+    ref.call.ask("dropped", (ctx) =>
+      ctx.keep(0, { nextEvents: [{ call: ["nothing" as "ask", ""], from: ctx.from<unknown>() }] }),
+    ),
   );
   expect(await dropped).toMatchObject({ code: "INTERLOCK_UNDEFINED_CALLBACK" });
   ref.cast.tell("go", (ctx) => ctx.next("b", 0, { replies: late.map((from) => [from, "late"] as const) }));
@@ -375,7 +381,11 @@ test("timeouts of 0 come after inserted and postponed events, before what waits 
 
 test("what an enter sets counts after what the event set, and its update reaches the timeout just set", async () => {
   const { machine, log } = lab({
-    states: { a: {}, b: { enter: (ctx) => ctx.keep(1, { timeouts: { one: { ms: 0, content: "enter" } }, updates: { two: "new" } }) }, c: {} },
+    states: {
+      a: {},
+      b: { enter: (ctx) => ctx.keep(1, { timeouts: { one: { ms: 0, content: "enter" } }, updates: { two: "new" } }) },
+      c: {},
+    },
   });
   await using ref = await machine.start();
   ref.cast.tell("go", (ctx) =>
@@ -442,7 +452,11 @@ test("an enter is no call: it has no from()", async () => {
 const bare = { calls: {}, casts: {}, info: undefined, states: { a: {}, b: {}, c: {} } } as object;
 
 test("an event without a handler crashes the machine; a plain message is reported and dropped", async () => {
-  const { machine } = lab({ ...bare, calls: {}, states: { a: { casts: {} }, b: { casts: { tell: (ctx) => ctx.keep() } }, c: {} } });
+  const { machine } = lab({
+    ...bare,
+    calls: {},
+    states: { a: { casts: {} }, b: { casts: { tell: (ctx) => ctx.keep() } }, c: {} },
+  });
   const ref = await machine.start();
   send(ref.pid, { type: "note", name: "odd" });
   expect(await sys.getState(ref)).toEqual(["a", 0]);
@@ -466,7 +480,11 @@ test("unhandled: drop forgets events, and tells the caller of a call", async () 
   const { machine } = lab({
     ...bare,
     unhandled: "drop",
-    states: { a: {}, b: { casts: { tell: (ctx) => ctx.keep() }, calls: { ask: (ctx) => ctx.keep(0, { reply: 1 }) } }, c: {} },
+    states: {
+      a: {},
+      b: { casts: { tell: (ctx) => ctx.keep() }, calls: { ask: (ctx) => ctx.keep(0, { reply: 1 }) } },
+      c: {},
+    },
   });
   await using ref = await machine.start();
   const before = reports.length;
@@ -556,7 +574,12 @@ test("a call back into a machine that awaits the caller is a cycle, also when th
     name: "peer",
     init: () => 0,
     calls: {
-      into: async () => reply(await failureOf(ref.call.ask("postponed", (ctx) => (ctx.state === "a" ? ctx.postpone() : ctx.keep(0, { reply: "in b" }))))),
+      into: async () =>
+        reply(
+          await failureOf(
+            ref.call.ask("postponed", (ctx) => (ctx.state === "a" ? ctx.postpone() : ctx.keep(0, { reply: "in b" }))),
+          ),
+        ),
       ping: () => reply("pong"),
     },
   });
@@ -564,9 +587,12 @@ test("a call back into a machine that awaits the caller is a cycle, also when th
   const direct = (await ref.call.ask("out", async (ctx) =>
     ctx.keep(0, {
       reply: await failureOf(
-        peer.at(other.pid).call.into().then((failure: unknown) => {
-          throw failure;
-        }),
+        peer
+          .at(other.pid)
+          .call.into()
+          .then((failure: unknown) => {
+            throw failure;
+          }),
       ),
     }),
   )) as Error;
@@ -574,7 +600,9 @@ test("a call back into a machine that awaits the caller is a cycle, also when th
 
   const waits = other.call.into();
   await flushed(ref);
-  const cycle = await ref.call.ask("back", async (ctx) => ctx.next("b", 0, { reply: await failureOf(other.call.ping()) }));
+  const cycle = await ref.call.ask("back", async (ctx) =>
+    ctx.next("b", 0, { reply: await failureOf(other.call.ping()) }),
+  );
   expect(isError(cycle, "INTERLOCK_CALL_CYCLE")).toBe(true);
   expect(await waits).toBeUndefined();
 });
@@ -602,7 +630,12 @@ test("the last code of a terminated machine finds a context that no longer fails
     return ctx.keep(0, { reply: ctx.signal.aborted });
   });
   await ref.stop();
-  expect([kept?.state, kept?.data, kept?.signal.aborted, kept?.self.pid]).toEqual([undefined, undefined, true, ref.pid]);
+  expect([kept?.state, kept?.data, kept?.signal.aborted, kept?.self.pid]).toEqual([
+    undefined,
+    undefined,
+    true,
+    ref.pid,
+  ]);
 });
 
 test("sys sees state and data, replaces both, and refuses a state that there is not", async () => {
@@ -622,7 +655,11 @@ test("a suspended machine keeps queued events and timeouts until it resumes", as
   await using ref = await machine.start();
   await sys.suspend(ref);
   const answer = ref.call.ask("go", (ctx) =>
-    ctx.next("b", 0, { reply: 1, nextEvents: [{ internal: ["own", "next"] }], timeouts: { one: { ms: 0, content: "" } } }),
+    ctx.next("b", 0, {
+      reply: 1,
+      nextEvents: [{ internal: ["own", "next"] }],
+      timeouts: { one: { ms: 0, content: "" } },
+    }),
   );
   expect(await sys.getState(ref)).toEqual(["a", 0]);
   expect(log).toEqual([]);

@@ -52,9 +52,14 @@ export type InternalIn<T extends StatemTypes> = T extends { readonly internal: i
 export type TimeoutsIn<T extends StatemTypes> = T extends { readonly timeouts: infer N } ? N : None;
 export type InfoIn<T extends StatemTypes> = T extends { readonly info: infer M } ? M : never;
 
+/** What a machine has declared no names for cannot be given. */
+export type Declared<Names, V> = keyof Names extends never ? never : V;
+
 type Next<T extends StatemTypes, R = never> = MaybePromise<Transition<T["state"], T["data"], R>>;
 type HandlersOf<T extends StatemTypes, H> = {
-  readonly [K in keyof H]?: H[K] extends (...args: infer A) => unknown ? (ctx: StatemContext<T>, ...args: A) => Next<T> : never;
+  readonly [K in keyof H]?: H[K] extends (...args: infer A) => unknown
+    ? (ctx: StatemContext<T>, ...args: A) => Next<T>
+    : never;
 };
 
 /** What a state handles; at the module's level, what any state handles that does not do so itself. */
@@ -66,9 +71,10 @@ export interface StatemHandlers<T extends StatemTypes> {
   readonly enter?: (ctx: StatemContext<T>, from: T["state"] | undefined) => Next<T>;
   readonly stateTimeout?: (ctx: StatemContext<T>) => Next<T>;
   readonly eventTimeout?: (ctx: StatemContext<T>) => Next<T>;
-  readonly timeouts?: {
-    readonly [K in keyof TimeoutsIn<T>]?: (ctx: StatemContext<T>, content: TimeoutsIn<T>[K]) => Next<T>;
-  };
+  readonly timeouts?: Declared<
+    TimeoutsIn<T>,
+    { readonly [K in keyof TimeoutsIn<T>]?: (ctx: StatemContext<T>, content: TimeoutsIn<T>[K]) => Next<T> }
+  >;
   readonly calls?: {
     readonly [K in keyof T["calls"]]?: (
       ctx: StatemContext<T>,
@@ -78,7 +84,7 @@ export interface StatemHandlers<T extends StatemTypes> {
   readonly casts?: HandlersOf<T, T["casts"]>;
   /** DOWN, EXIT, and whatever was sent as a plain message. */
   readonly info?: (ctx: StatemContext<T>, message: SystemMessage | InfoIn<T>) => Next<T>;
-  readonly internal?: HandlersOf<T, InternalIn<T>>;
+  readonly internal?: Declared<InternalIn<T>, HandlersOf<T, InternalIn<T>>>;
 }
 
 /** From `init`: where the machine begins, and what comes with it. */
@@ -133,7 +139,9 @@ export type AnyStatemModule = StatemModule<any, any>;
 export interface StatemRef<T extends StatemTypes> extends AsyncDisposable {
   /** **Errors** `INTERLOCK_NOPROC` for a name that nobody has. */
   readonly pid: Pid<InfoIn<T>>;
-  readonly call: { readonly [K in keyof T["calls"]]: (...args: Parameters<T["calls"][K]>) => Promise<ReturnType<T["calls"][K]>> };
+  readonly call: {
+    readonly [K in keyof T["calls"]]: (...args: Parameters<T["calls"][K]>) => Promise<ReturnType<T["calls"][K]>>;
+  };
   readonly cast: { readonly [K in keyof T["casts"]]: (...args: Parameters<T["casts"][K]>) => void };
   /** The same machine, called with these options. */
   with(options: CallOptions): StatemRef<T>;
@@ -178,11 +186,15 @@ export interface GenStatem<T extends StatemTypes, Args extends readonly unknown[
  * const ref = await door.startLink("1234");
  * console.log(await ref.call.unlock("1234")); // true
  */
-export function genStatem<T extends StatemTypes>(): <Args extends readonly unknown[]>(module: StatemModule<T, Args>) => GenStatem<T, Args> {
+export function genStatem<T extends StatemTypes>(): <Args extends readonly unknown[]>(
+  module: StatemModule<T, Args>,
+) => GenStatem<T, Args> {
   return makeGenStatem;
 }
 
-function makeGenStatem<T extends StatemTypes, Args extends readonly unknown[]>(module: StatemModule<T, Args>): GenStatem<T, Args> {
+function makeGenStatem<T extends StatemTypes, Args extends readonly unknown[]>(
+  module: StatemModule<T, Args>,
+): GenStatem<T, Args> {
   const body = new StatemBody(module);
   // The client has the operations that some state handles: types do not tell their names at run time.
   const client = clientOf<never, never, InfoIn<T>>(body.definition.calls, body.definition.casts) as unknown as (

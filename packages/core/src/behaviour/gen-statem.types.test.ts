@@ -1,5 +1,6 @@
 /** The types of gen_statem, as `tsc` sees them: what infers, and what is refused. */
 import { expectTypeOf, test } from "vitest";
+import { local } from "../naming/name.ts";
 import type { Pid } from "../process/pid.ts";
 import type { ChildSpec } from "./child-spec.ts";
 import { genStatem, type StatemRef, type StatemTypes } from "./gen-statem.ts";
@@ -142,7 +143,11 @@ export const checked = {
           },
           info: (ctx, message) =>
             message.type === "page"
-              ? ctx.next("idle", { waiting: [] }, { replies: ctx.data.waiting.map((to) => [to, message.text] as const) })
+              ? ctx.next(
+                  "idle",
+                  { waiting: [] },
+                  { replies: ctx.data.waiting.map((to) => [to, message.text] as const) },
+                )
               : ctx.stop(),
           casts: {
             stop: (ctx) => {
@@ -154,7 +159,7 @@ export const checked = {
         },
       },
     });
-    expectTypeOf(fetcher.at).parameter(0).toExtend<unknown>();
+    expectTypeOf(fetcher.at(local("fetcher")).pid).toEqualTypeOf<Pid<Fetcher["info"]>>();
 
     genStatem<Fetcher>()({
       name: "bad-fetcher",
@@ -176,5 +181,5 @@ export const checked = {
 };
 
 test("the types of gen_statem hold: tsc reads this file", () => {
-  expectTypeOf(door.startLink).parameters.toEqualTypeOf<[code: string]>();
+  expectTypeOf<Parameters<(typeof door)["startLink"]>>().toEqualTypeOf<[code: string]>();
 });

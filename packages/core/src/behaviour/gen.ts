@@ -23,7 +23,7 @@ import { isThenable } from "../process/plain.ts";
 import { type Body, BUSY, DEAD, HIBERNATED, type Process, RUNNING, STOPPING, SUSPENDED } from "../process/process.ts";
 import type { Exit } from "../process/signal.ts";
 import { admit } from "../process/spawn.ts";
-import { serveSystem, takeSystem } from "../process/system.ts";
+import { serveSystem, systemWaits, takeSystem } from "../process/system.ts";
 import type { Debug } from "./debug.ts";
 
 /** Messages of one process in one slice. */
@@ -117,8 +117,8 @@ export abstract class GenBody implements Body {
   /** The slice is over: the next one is scheduled if there is something to do. */
   protected rest(process: Process): void {
     process.flags &= ~RUNNING;
-    if ((process.flags & SUSPENDED) !== 0) return;
-    if (this.hasNext(process)) process.schedule();
+    // A system request that came while an async one was served found the process busy: it must not wait for `resume`.
+    if ((process.flags & SUSPENDED) !== 0 ? systemWaits(process) : this.hasNext(process)) process.schedule();
   }
 
   /** Handles one envelope. False when the loop must not go on: the process is busy or has ended. */

@@ -2,6 +2,8 @@
 import { type GenStatem, genStatem, type MaybePromise, type StatemModule, type StatemTypes } from "./gen-statem.ts";
 import type { StatemContext, Transition } from "./gen-statem-transition.ts";
 
+/** Of an event that gets no reply. */
+export type Moved = Transition<Lab["state"], Lab["data"], never>;
 type Result<R> = MaybePromise<Transition<Lab["state"], Lab["data"], R>>;
 /** What a handler does after it has written the event down. */
 export type Then<R = never> = (ctx: StatemContext<Lab>) => Result<R>;
@@ -32,7 +34,11 @@ export function lab(own: Partial<Module> = {}): Laboratory {
   const wrote = (ctx: StatemContext<Lab>, what: string): void => void log.push(`${what} in ${ctx.state}`);
   const machine = genStatem<Lab>()({
     name: "lab",
-    init: (options?: { readonly [key: string]: unknown }) => ({ state: "a", data: 0, ...(options === undefined ? {} : { options }) }),
+    init: (options?: { readonly [key: string]: unknown }) => ({
+      state: "a",
+      data: 0,
+      ...(options === undefined ? {} : { options }),
+    }),
     states: { a: {}, b: {}, c: {} },
     calls: {
       ask(ctx, name, then = keep) {

@@ -52,3 +52,8 @@ export function takeSystem(process: Process): PendingCall | undefined {
   }
   return undefined;
 }
+
+export function systemWaits(process: Process): boolean {
+  for (let at = process.head; at !== undefined; at = at.next) if (at.kind === SYSTEM) return true;
+  return false;
+}
