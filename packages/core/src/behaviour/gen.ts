@@ -39,6 +39,8 @@ export interface StartOptions {
   /** For `init`. Default: no limit. */
   readonly timeoutMs?: number | undefined;
   readonly mailbox?: MailboxOptions | undefined;
+  /** Called once init has succeeded, before the first message. */
+  readonly onReady?: ((process: Process) => void) | undefined;
 }
 
 export abstract class GenBody implements Body {
@@ -315,7 +317,7 @@ export function startGen(body: GenBody, args: readonly unknown[], options: Start
   const process = admit(node, body, parent, options.mailbox);
   if (options.linked && parent !== undefined) join(parent, process);
   process.flags |= RUNNING;
-  const attempt = new Start(process, options.linked ? parent : undefined);
+  const attempt = new Start(process, options.linked ? parent : undefined, options.onReady);
   if (name !== undefined) {
     try {
       nameBase(name).register(process);
@@ -341,10 +343,12 @@ export function alreadyStarted(
 class Start {
   readonly #process: Process;
   readonly #linkedTo: Process | undefined;
+  readonly #onReady: ((process: Process) => void) | undefined;
 
-  constructor(process: Process, linkedTo: Process | undefined) {
+  constructor(process: Process, linkedTo: Process | undefined, onReady: ((process: Process) => void) | undefined) {
     this.#process = process;
     this.#linkedTo = linkedTo;
+    this.#onReady = onReady;
   }
 
   run(args: readonly unknown[], timeoutMs: number | undefined): Started | Promise<Started> {
@@ -370,6 +374,7 @@ class Start {
       throw this.#failed(error);
     }
     if (decision === true) {
+      this.#onReady?.(process);
       body.begin(process);
       return { process };
     }

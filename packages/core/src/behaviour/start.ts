@@ -5,6 +5,7 @@ import { currentProcess } from "../process/context.ts";
 import type { MailboxOptions } from "../process/mailbox.ts";
 import { type Monitor, startMonitor } from "../process/monitor.ts";
 import type { Pid } from "../process/pid.ts";
+import type { Process } from "../process/process.ts";
 import { fence } from "../process/send.ts";
 import { type GenBody, type Started, startGen } from "./gen.ts";
 
@@ -31,9 +32,9 @@ export function startWith<Args extends readonly unknown[], Ref>(
   refOf: (target: Pid) => Ref,
 ): Starts<Args, Ref> {
   return (name, mailbox) => {
-    const start = async (linked: boolean, args: Args): Promise<Pid> => {
+    const start = async (linked: boolean, args: Args, onReady?: (process: Process) => void): Promise<Pid> => {
       const parent = fence();
-      const started: Started = await startGen(body, args, { linked, parent, name, mailbox });
+      const started: Started = await startGen(body, args, { linked, parent, name, mailbox, onReady });
       if ("ignored" in started) throw startIgnored(body.label);
       return started.process.pid;
     };
@@ -48,9 +49,12 @@ export function startWith<Args extends readonly unknown[], Ref>(
             "a call outside any process",
             "called by a process: use start and monitor(pid)",
           );
-        const pid = await start(false, args);
-        const process = (pid as { process?: Parameters<typeof startMonitor>[1] }).process;
-        return { ref: refOf(pid), monitor: startMonitor(watcher, process, pid as never, undefined, undefined) };
+        // Before its first message: of a server that ends at once the DOWN has its reason, not noproc.
+        const watch: { monitor?: Monitor } = {};
+        const pid = await start(false, args, (process) => {
+          watch.monitor = startMonitor(watcher, process, process.pid, undefined, undefined);
+        });
+        return { ref: refOf(pid), monitor: watch.monitor as Monitor };
       },
     };
   };
