@@ -424,7 +424,7 @@ class LocalTable implements Table<unknown, unknown, unknown> {
   readonly #ownerEnded = (): void => {
     const owner = this.#owner as Process;
     const heir = (this.#heir?.pid as LocalPid | undefined)?.process;
-    if (heir === undefined || heir === owner) this.#end(`its owner ${owner.pid} has ended`);
+    if (heir === undefined) this.#end(`its owner ${owner.pid} has ended`);
     else this.#pass(owner, heir, this.#heir?.data);
   };
 
