@@ -7,6 +7,7 @@ import { once } from "node:events";
 import type { IncomingMessage, Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { setTimeout } from "node:timers/promises";
 import { createAdaptorServer } from "@hono/node-server";
 import { genServer, local, reply, self } from "@interlock/core";
 import { WebSocketServer } from "ws";
@@ -22,7 +23,7 @@ interface Web {
 /** A chat message has 500 characters; what is longer than this is no chat message. */
 const maxFrameBytes = 8_192;
 /** How long requests in progress may take when the newsroom closes. */
-const graceMs = 1_000;
+const graceMs = 500;
 
 export const WebServer = genServer({
   name: "web",
@@ -33,8 +34,14 @@ export const WebServer = genServer({
     const server = createAdaptorServer({ fetch: makeSite().fetch }) as Server;
     server.headersTimeout = 5_000;
     server.requestTimeout = 15_000;
-    // Not the server itself: its disposer complains when `terminate` has closed it already.
-    self().own({ close: () => server.close() });
+    // Connections go with it: what they ask would be answered in the name of a process that is gone. Chat sockets have
+    // left the server with their handshake. (Not the server itself, whose disposer complains when it is closed already.)
+    self().own({
+      close() {
+        server.close();
+        server.closeAllConnections();
+      },
+    });
     acceptChat(server);
     server.listen(port, host);
     await once(server, "listening");
@@ -46,13 +53,13 @@ export const WebServer = genServer({
     url: ({ state }) => reply(state.url),
   },
 
+  /** Lets requests in progress finish. Event streams and chats never do, so there is an end to the waiting. */
   async terminate({ state: { server } }) {
     const closed = once(server, "close");
     server.close();
     server.closeIdleConnections();
-    const late = setTimeout(() => server.closeAllConnections(), graceMs);
-    await closed;
-    clearTimeout(late);
+    await Promise.race([closed, setTimeout(graceMs, undefined, { ref: false })]);
+    server.closeAllConnections();
   },
 });
 
