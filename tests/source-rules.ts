@@ -25,12 +25,12 @@ export const packageImports: Readonly<Record<string, readonly string[]>> = {
  * `naming` and `node.ts` are one line because a process sends to names and a name leads to a process.
  */
 export const coreLayers: readonly (readonly string[])[] = [
-  ["runtime.ts", "errors.ts"],
+  ["builtin.ts", "runtime.ts", "errors.ts"],
   ["report", "scheduler", "process", "naming", "node.ts"],
   ["behaviour"],
   ["storage"],
   ["supervision"],
-  ["application"],
+  ["application", "testing"],
   ["index.ts"],
 ];
 

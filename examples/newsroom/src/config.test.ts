@@ -1,14 +1,18 @@
+import { isError } from "@interlock/core";
 import { expect, test } from "vitest";
-import { readConfig } from "./config.ts";
+import { newsroomConfig } from "./config.ts";
+import newsroom from "./newsroom.ts";
 
-test("an empty environment gives the defaults", () => {
-  expect(readConfig({})).toMatchObject({
-    port: 4_000,
-    host: "127.0.0.1",
-    dataDirectory: expect.stringMatching(/examples\/newsroom\/\.data$/),
-  });
+test("nothing given gives the defaults", () => {
+  const config = newsroomConfig.parse({});
+  expect(config).toMatchObject({ port: 4_000, host: "127.0.0.1" });
+  expect(config.dataDirectory).toMatch(/examples\/newsroom\/\.data$/);
 });
 
-test("every variable that is wrong is named, with what it was", () => {
-  expect(() => readConfig({ PORT: "eighty", NEWSROOM_DATA: "" })).toThrow(/PORT="eighty": .*; NEWSROOM_DATA="": /);
+test("a newsroom with wrong variables does not start, and names each", async () => {
+  const started = newsroom.start({ environment: { PORT: "eighty", NEWSROOM_DATA: "" } });
+  const error = await started.catch((reason: unknown) => reason);
+  if (!isError(error, "INTERLOCK_CONFIG_INVALID")) throw error;
+  expect(error.message).toContain("PORT");
+  expect(error.message).toContain("NEWSROOM_DATA");
 });

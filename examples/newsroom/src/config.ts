@@ -1,6 +1,7 @@
-/** How the newsroom is told what to do: by the environment, checked before anything starts. */
+/** How the newsroom is told what to do: by the environment, checked by the application before anything starts. */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { environment } from "@interlock/core";
 import { z } from "zod";
 
 export const newsroomConfig = z.object({
@@ -17,21 +18,9 @@ export const newsroomConfig = z.object({
 });
 export type NewsroomConfig = z.infer<typeof newsroomConfig>;
 
-const variables = {
+export const newsroomVariables = environment({
   port: "PORT",
   host: "HOST",
   dataDirectory: "NEWSROOM_DATA",
   sessionMs: "NEWSROOM_SESSION_MS",
-} as const;
-
-/** **Errors** one sentence that names every variable that is wrong. */
-export function readConfig(environment: NodeJS.ProcessEnv): NewsroomConfig {
-  const given = Object.fromEntries(Object.entries(variables).map(([key, name]) => [key, environment[name]]));
-  const read = newsroomConfig.safeParse(given);
-  if (read.success) return read.data;
-  const problems = read.error.issues.map((issue) => {
-    const key = issue.path[0] as keyof typeof variables;
-    return `${variables[key]}=${JSON.stringify(given[key])}: ${issue.message}`;
-  });
-  throw new Error(`${problems.join("; ")}`);
-}
+});

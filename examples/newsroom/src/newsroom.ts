@@ -2,11 +2,11 @@
  * The newsroom: its tree, from the top. `one_for_one`, as the parts owe each other nothing: the articles do not care
  * about the ticker. What does depend on each other sits together in a subtree of its own.
  */
-import { local, supervisor } from "@interlock/core";
+import { application, local, supervisor } from "@interlock/core";
 import { Articles } from "./articles/articles.ts";
 import { chatSup } from "./chat/chat-sup.ts";
 import { roomsLimits } from "./chat/rooms-sup.ts";
-import type { NewsroomConfig } from "./config.ts";
+import { type NewsroomConfig, newsroomConfig, newsroomVariables } from "./config.ts";
 import { readersSup } from "./http/events.ts";
 import { WebServer } from "./http/web.ts";
 import { QuoteBoard } from "./ticker/quote-board.ts";
@@ -33,7 +33,7 @@ const webSup = supervisor({
   ],
 });
 
-export const newsroomSup = supervisor({
+const newsroomSup = supervisor({
   name: "newsroom_sup",
   strategy: "one_for_one",
   intensity: 5,
@@ -57,3 +57,11 @@ const rules: ReadonlyMap<string, SupervisorRules> = new Map(
     rule,
   ]),
 );
+
+export default application({
+  name: "newsroom",
+  version: "0.1.0",
+  config: newsroomConfig,
+  providers: [newsroomVariables],
+  start: ({ config }) => newsroomSup.named(local("newsroom_sup")).startLink(config),
+});

@@ -1,7 +1,21 @@
 /** The public names of @interlock/core, and nothing else. */
 
 export type { ChildOptions, ChildSpec, Restart } from "./behaviour/child-spec.ts";
-export { type GenStatem, genStatem, type NextEvent, type StatemContext, type StatemHandlers, type StatemModule, type StatemRef, type StatemStart, type StatemStatus, type StatemTypes, type StopOptions, type Transition, type TransitionOptions } from "./behaviour/gen-statem.ts";
+export {
+  type GenStatem,
+  genStatem,
+  type NextEvent,
+  type StatemContext,
+  type StatemHandlers,
+  type StatemModule,
+  type StatemRef,
+  type StatemStart,
+  type StatemStatus,
+  type StatemTypes,
+  type StopOptions,
+  type Transition,
+  type TransitionOptions,
+} from "./behaviour/gen-statem.ts";
 export type { CallOptions, CallsOf, CastsOf, ServerRef } from "./behaviour/client.ts";
 export type { TraceEvent, TraceHandler } from "./behaviour/debug.ts";
 export {
@@ -138,6 +152,15 @@ export type {
   StandardResult,
   StandardSchema,
 } from "./application/config.ts";
+export {
+  type LaterStep,
+  type NoReplyStep,
+  type ReplyStep,
+  type ServerSteps,
+  type StepEffect,
+  type StopStep,
+  step,
+} from "./testing/step.ts";
 export { type ConfigPath, defaults, environment, flags, jsonFile } from "./application/providers.ts";
 export { type Counters, counters } from "./storage/counters.ts";
 export { persistentTerm } from "./storage/persistent-term.ts";
@@ -153,3 +176,17 @@ export {
   table,
   whereisTable,
 } from "./storage/table.ts";
+export {
+  type EventContext,
+  type EventHandler,
+  type EventHandlerModule,
+  type EventManager,
+  eventHandler,
+  type GenEvent,
+  type GenEventExit,
+  type GenEventModule,
+  genEvent,
+  type HandlerEnd,
+  type RemoveHandler,
+  removeHandler,
+} from "./behaviour/gen-event.ts";

@@ -3,8 +3,7 @@
  * plugs in virtual time and a seed. No other file of this package touches the clock, timers or randomness (a test reads
  * the sources and fails otherwise).
  */
-import { readFile } from "node:fs/promises";
-import { performance } from "node:perf_hooks";
+import { builtin } from "./builtin.ts";
 
 /** Two clocks, both in milliseconds: `now` never goes back, `wallTime` is the time of day (Unix epoch). */
 export interface Clock {
@@ -77,7 +76,7 @@ export const nodeRuntime: Runtime = {
   },
   random: Math.random,
   files: {
-    readText: (path) => readFile(path, "utf8"),
+    readText: (path) => builtin("node:fs/promises").readFile(path, "utf8"),
   },
   program: {
     keepAlive: () => {

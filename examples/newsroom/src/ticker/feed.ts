@@ -9,6 +9,8 @@ import { loadQuotes, type QuoteRow } from "./quotes.ts";
 export interface Quoted {
   readonly type: "row";
   readonly row: QuoteRow;
+  /** With the first row of a session: those before it. */
+  readonly earlier?: readonly QuoteRow[];
 }
 
 interface Session {
@@ -26,6 +28,7 @@ interface Replay {
 type Alarm = { readonly type: "tick" } | { readonly type: "opened"; readonly subscriber: Pid<Quoted> };
 
 const rowMs = 1_000;
+const earlierRows = 47;
 const poison: QuoteRow = { date: "2000-01-01", quotes: [{ symbol: "S&P 500", price: Number.NaN, change: 0 }] };
 
 export const Feed = genServer({
@@ -62,13 +65,17 @@ export const Feed = genServer({
       case "tick": {
         self.sendAfter(rowMs, { type: "tick" });
         for (const [subscriber, { open }] of state.sessions)
-          if (open) send(subscriber, { type: "row", row: rowNow(state.rows) });
+          if (open) send(subscriber, { type: "row", row: rowDue(state.rows) });
         return noreply();
       }
       case "opened": {
         const session = state.sessions.get(message.subscriber);
         if (session === undefined) return noreply();
-        if (state.poisoned) send(message.subscriber, { type: "row", row: poison });
+        send(message.subscriber, {
+          type: "row",
+          row: state.poisoned ? poison : rowDue(state.rows),
+          earlier: rowsBefore(state.rows),
+        });
         return noreply({
           ...state,
           sessions: new Map(state.sessions).set(message.subscriber, { ...session, open: true }),
@@ -86,10 +93,19 @@ export const Feed = genServer({
 });
 
 /** Which row is due is read off the clock, so that a feed that was restarted goes on where it would have been. */
-function rowNow(rows: readonly QuoteRow[]): QuoteRow {
-  const row = rows[Math.floor(Date.now() / rowMs) % rows.length];
+function rowDue(rows: readonly QuoteRow[]): QuoteRow {
+  const row = rows[indexDue(rows)];
   if (row === undefined) throw new Error("The replay has no rows");
   return row;
+}
+
+function rowsBefore(rows: readonly QuoteRow[]): readonly QuoteRow[] {
+  const due = indexDue(rows);
+  return rows.slice(Math.max(0, due - earlierRows), due);
+}
+
+function indexDue(rows: readonly QuoteRow[]): number {
+  return Math.floor(Date.now() / rowMs) % rows.length;
 }
 
 export const feed = Feed.at(local("feed"));

@@ -29,20 +29,20 @@ test("quotes are live once the ticker that runs has sent some", async () => {
   expect(await quoteBoard.call.view()).toMatchObject({ state: "stale" });
   startTicker();
   expect(await quoteBoard.call.view()).toMatchObject({ state: "stale" });
-  quoteBoard.cast.post(row);
+  quoteBoard.cast.post(row, []);
   expect(await quoteBoard.call.view()).toMatchObject({ state: "live", row, history: [row] });
 });
 
 test("quotes of a ticker that died are stale, with the reason, until its successor sends some", async () => {
   const ticker = startTicker();
-  quoteBoard.cast.post(row);
+  quoteBoard.cast.post(row, []);
   expect(await quoteBoard.call.view()).toMatchObject({ state: "live", row });
   await end(ticker, new Error("Lost the tape"));
   expect(await quoteBoard.call.view()).toMatchObject({ state: "stale", row, reason: "Lost the tape" });
 
   startTicker();
   expect(await quoteBoard.call.view()).toMatchObject({ state: "stale", reason: "Lost the tape" });
-  quoteBoard.cast.post(row);
+  quoteBoard.cast.post(row, []);
   const view = await quoteBoard.call.view();
   expect(view.state).toBe("live");
   expect(view.reason).toBeUndefined();
@@ -51,7 +51,7 @@ test("quotes of a ticker that died are stale, with the reason, until its success
 test("told to propagate, it shows no quotes while they are not live", async () => {
   await quoteBoard.call.setMode("propagate");
   const ticker = startTicker();
-  quoteBoard.cast.post(row);
+  quoteBoard.cast.post(row, []);
   expect(await quoteBoard.call.view()).toMatchObject({ state: "live", row });
   await end(ticker, new Error("Lost the tape"));
   const view = await quoteBoard.call.view();

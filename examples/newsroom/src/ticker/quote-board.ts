@@ -94,17 +94,12 @@ export const QuoteBoard = genServer({
       );
     },
 
-    post: ({ state }, row: QuoteRow) =>
-      noreply(
-        told({
-          ...state,
-          row,
-          heardAtMs: Date.now(),
-          history: [...state.history, row].slice(-historyRows),
-          fresh: true,
-          reason: undefined,
-        }),
-      ),
+    /** Quotes, and for a board that has none yet those before them. */
+    post({ state }, row: QuoteRow, earlier: readonly QuoteRow[]) {
+      const first = state.history.length === 0;
+      const history = [...(first ? earlier : state.history), row].slice(-historyRows);
+      return noreply(told({ ...state, row, heardAtMs: Date.now(), history, fresh: true, reason: undefined }, first));
+    },
   },
 
   info({ state }, message: SystemMessage) {
@@ -127,8 +122,8 @@ function whyDown(reason: ExitReason, before: string | undefined): string {
 }
 
 /** Tells the readers what has become of the board. */
-function told(board: Board): Board {
-  broadcast(board.readers, { type: "ticker", view: viewOf(board, Date.now(), false) });
+function told(board: Board, withHistory = false): Board {
+  broadcast(board.readers, { type: "ticker", view: viewOf(board, Date.now(), withHistory) });
   return board;
 }
 

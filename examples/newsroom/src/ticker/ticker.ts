@@ -40,7 +40,7 @@ export const Ticker = genServer({
   info(_ctx, message: SystemMessage | Quoted) {
     if (message.type !== "row") return noreply();
     const row = digest(message.row);
-    quoteBoard.cast.post(row);
+    quoteBoard.cast.post(row, message.earlier ?? []);
     return noreply({ last: row });
   },
 });

@@ -77,6 +77,8 @@ export class Running {
   }
 }
 
+const never = new Promise<never>(() => undefined);
+
 /** A start under way. */
 class Starting {
   config: unknown = undefined;
@@ -90,8 +92,6 @@ class Starting {
     await this.master?.abort();
   }
 }
-
-const never = new Promise<never>(() => undefined);
 
 export class ApplicationController {
   readonly #node: LocalNode;
@@ -138,7 +138,9 @@ export class ApplicationController {
     const starting = new Starting();
     this.#starting.set(name, starting);
     // Outside any process: an application is not its starter's, and goes on when that ends.
-    starting.done = unowned(() => this.#start(application, request, starting)).finally(() => this.#starting.delete(name));
+    starting.done = unowned(() => this.#start(application, request, starting)).finally(() =>
+      this.#starting.delete(name),
+    );
     return starting.done;
   }
 
@@ -153,9 +155,14 @@ export class ApplicationController {
     starting.config = config;
     const release = this.#node.runtime.program.keepAlive();
     try {
-      const master = new ApplicationMaster(this.#node, callbacksOf(module, () => this.#argument(name)));
+      const master = new ApplicationMaster(
+        this.#node,
+        callbacksOf(module, () => this.#argument(name)),
+      );
       starting.master = master;
-      const running = new Running(application, request, master, await master.started, config, release);
+      const root = await master.started;
+      if (starting.aborted) throw startFailed(name, "shutdown");
+      const running = new Running(application, request, master, root, config, release);
       this.#running.set(name, running);
       void master.ended.then((reason) => this.#ended(running, reason));
       return running;
@@ -173,7 +180,11 @@ export class ApplicationController {
     const optional = namesOf(module.optionalApplications);
     for (const needed of namesOf(module.applications))
       if (!this.#running.has(needed) && !optional.includes(needed))
-        throw applicationError(name, `${needed} is not started`, `Cannot start application ${name}: it needs ${needed}, which does not run`);
+        throw applicationError(
+          name,
+          `${needed} is not started`,
+          `Cannot start application ${name}: it needs ${needed}, which does not run`,
+        );
   }
 
   async #configure(name: string, module: AnyModule, request: StartRequest, overrides: ConfigTree): Promise<unknown> {
@@ -209,7 +220,8 @@ export class ApplicationController {
   /** Loads and validates anew, with `overrides` on top; a refusal keeps what was. */
   changeConfig(name: string, overrides: ConfigTree): Promise<ConfigDifference> {
     const running = this.#running.get(name);
-    if (running === undefined || running.stopping !== undefined) return Promise.reject(notStarted(name, "change its configuration"));
+    if (running === undefined || running.stopping !== undefined)
+      return Promise.reject(notStarted(name, "change its configuration"));
     const change = unowned(() => running.changing.then(() => this.#changeConfig(running, overrides)));
     running.changing = change.catch(() => undefined);
     return change;
@@ -291,7 +303,10 @@ function notStarted(name: string, what: string): InterlockError<"INTERLOCK_APPLI
 }
 
 function alreadyStarted(name: string, pid: LocalPid): InterlockError<"INTERLOCK_ALREADY_STARTED"> {
-  return new InterlockError("INTERLOCK_ALREADY_STARTED", `Cannot start application ${name}: it runs already`, { name, pid });
+  return new InterlockError("INTERLOCK_ALREADY_STARTED", `Cannot start application ${name}: it runs already`, {
+    name,
+    pid,
+  });
 }
 
 const controllers = new WeakMap<LocalNode, ApplicationController>();

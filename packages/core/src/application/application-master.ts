@@ -70,7 +70,9 @@ export class ApplicationMaster {
 
   /** Ends it before it has started. Resolves when what it has started has ended, too. */
   async abort(): Promise<void> {
-    const trees = [...each(this.#process.links)].map(({ process }) => process).filter((process) => process !== undefined);
+    const trees = [...each(this.#process.links)]
+      .map(({ process }) => process)
+      .filter((process) => process !== undefined);
     const ends = trees.map((process) => new Promise<void>((ended) => atExit(process, () => ended())));
     die(this.#process, "shutdown");
     await Promise.all(ends);
@@ -113,7 +115,8 @@ export class ApplicationMaster {
   async #shutDown(root: LocalPid): Promise<void> {
     const { name, shutdownMs } = this.#callbacks;
     const reason = await shutDown(this.#process, root, shutdownMs);
-    if (isOddShutdown(reason, shutdownMs, false)) this.warn(`the root of ${name} ended with ${showReason(reason)}`, reason);
+    if (isOddShutdown(reason, shutdownMs, false))
+      this.warn(`the root of ${name} ended with ${showReason(reason)}`, reason);
   }
 
   /** OTP: what these callbacks throw does not keep the application from stopping. */
@@ -138,7 +141,11 @@ export class ApplicationMaster {
   }
 }
 
-export function startFailed(label: string, reason: ExitReason, cause?: unknown): InterlockError<"INTERLOCK_START_FAILED"> {
+export function startFailed(
+  label: string,
+  reason: ExitReason,
+  cause?: unknown,
+): InterlockError<"INTERLOCK_START_FAILED"> {
   return new InterlockError(
     "INTERLOCK_START_FAILED",
     `Cannot start application ${label}: ${showReason(reason)}`,
@@ -156,9 +163,13 @@ function rootOf(name: string, started: { readonly pid: unknown } | undefined): L
   const pid = started?.pid;
   if (pid instanceof LocalPid) return pid;
   const got = pid === undefined ? "nothing with a pid" : String(pid);
-  throw new InterlockError("INTERLOCK_BAD_RETURN", `start of application ${name} returned ${got}: expected { pid } of its root`, {
-    label: name,
-    callback: "start",
-    got,
-  });
+  throw new InterlockError(
+    "INTERLOCK_BAD_RETURN",
+    `start of application ${name} returned ${got}: expected { pid } of its root`,
+    {
+      label: name,
+      callback: "start",
+      got,
+    },
+  );
 }

@@ -10,7 +10,13 @@ import { defaultNode, type LocalNode } from "../node.ts";
 import type { NodeName, Pid } from "../process/pid.ts";
 import { fence } from "../process/send.ts";
 import type { ShutdownMs } from "../supervision/shutdown.ts";
-import { controllerOf, type NodeStopHandler, namesOf, type Running, type StartRequest } from "./application-controller.ts";
+import {
+  controllerOf,
+  type NodeStopHandler,
+  namesOf,
+  type Running,
+  type StartRequest,
+} from "./application-controller.ts";
 import type { ConfigDifference, ConfigProvider, ConfigTree, Environment, StandardSchema } from "./config.ts";
 import { applicationError, type Needs, startOrder } from "./dependencies.ts";
 import { defaults } from "./providers.ts";
@@ -190,7 +196,10 @@ export async function ensureAllStarted(
  *
  * **Errors** `INTERLOCK_APPLICATION` when it does not run. @see application:stop/1
  */
-export async function stopApplication(app: AnyApplication | string, options: { readonly node?: LocalNode } = {}): Promise<void> {
+export async function stopApplication(
+  app: AnyApplication | string,
+  options: { readonly node?: LocalNode } = {},
+): Promise<void> {
   fence();
   await controllerOf(options.node ?? currentNode()).stop(nameOf(app));
 }
@@ -210,7 +219,10 @@ export function whichApplications(options: { readonly node?: LocalNode } = {}): 
  * A top-level value of the configuration of an application that runs or is starting; undefined when it does not, or has
  * no such key. @see application:get_env/2
  */
-export function getEnv<Config, Key extends keyof Config & string>(app: Application<Config>, key: Key): Config[Key] | undefined;
+export function getEnv<Config, Key extends keyof Config & string>(
+  app: Application<Config>,
+  key: Key,
+): Config[Key] | undefined;
 export function getEnv(app: string, key: string): unknown;
 export function getEnv(app: AnyApplication | string, key: string): unknown {
   const config = controllerOf(currentNode()).configOf(nameOf(app));
@@ -250,7 +262,11 @@ function found(app: AnyApplication | string): AnyApplication {
   if (typeof app !== "string") return app;
   const application = known.get(app);
   if (application === undefined)
-    throw applicationError(app, "unknown", `Cannot start application ${app}: no application of that name has been made`);
+    throw applicationError(
+      app,
+      "unknown",
+      `Cannot start application ${app}: no application of that name has been made`,
+    );
   return application;
 }
 
@@ -266,7 +282,10 @@ function needsOf(app: AnyApplication | undefined): Needs | undefined {
 }
 
 /** An application given as a value is that value, whatever has been made under its name since. */
-function withNeeds(app: AnyApplication | string, seen: Set<AnyApplication> = new Set()): readonly (readonly [string, AnyApplication])[] {
+function withNeeds(
+  app: AnyApplication | string,
+  seen: Set<AnyApplication> = new Set(),
+): readonly (readonly [string, AnyApplication])[] {
   if (typeof app === "string" || seen.has(app)) return [];
   seen.add(app);
   const { applications = [], optionalApplications = [] } = app.module;
@@ -281,7 +300,9 @@ function requestOf({ config, environment, type = "temporary" }: StartOptions): S
 }
 
 function providersOf(config: ConfigTree | readonly ConfigProvider[] = {}): readonly ConfigProvider[] {
-  return Array.isArray(config) ? (config as readonly ConfigProvider[]) : [defaults(config as ConfigTree, "given at start")];
+  return Array.isArray(config)
+    ? (config as readonly ConfigProvider[])
+    : [defaults(config as ConfigTree, "given at start")];
 }
 
 function infoOf({ application, master, request, root }: Running): ApplicationInfo {

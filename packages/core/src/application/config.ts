@@ -93,7 +93,7 @@ export async function loadConfig(providers: readonly ConfigProvider[], context: 
   }
   return {
     tree,
-    sourceOf: (path) => sourceIn(sources, path),
+    sourceOf: (path) => sourceIn(sources, tree, path),
     placesFor: (path) => providers.flatMap((provider) => provider.placeOf?.(path, context) ?? []),
   };
 }
@@ -111,7 +111,10 @@ export async function validateConfig<Config>(
   if (schema === undefined) return loaded.tree as Config;
   const result = await schema["~standard"].validate(loaded.tree);
   if (result.issues === undefined) return result.value;
-  throw configInvalid(application, result.issues.map((issue) => issueOf(issue, loaded)));
+  throw configInvalid(
+    application,
+    result.issues.map((issue) => issueOf(issue, loaded)),
+  );
 }
 
 /**
@@ -120,7 +123,12 @@ export async function validateConfig<Config>(
  * @throws INTERLOCK_CONFIG_INVALID
  * @see Elixir's Config.Provider.validate_compile_env/1
  */
-export function validateCompileEnv(application: string, fixed: ConfigTree, config: unknown, loaded: LoadedConfig): void {
+export function validateCompileEnv(
+  application: string,
+  fixed: ConfigTree,
+  config: unknown,
+  loaded: LoadedConfig,
+): void {
   const issues: ConfigIssue[] = [];
   const compare = (expected: ConfigTree, path: SettingPath): void => {
     for (const [key, value] of Object.entries(expected)) {
@@ -242,11 +250,12 @@ function forgetSources(sources: Map<string, string>, path: SettingPath): void {
   for (const known of sources.keys()) if (known === key || known.startsWith(`${key}\0`)) sources.delete(known);
 }
 
-function sourceIn(sources: ReadonlyMap<string, string>, path: SettingPath): string | undefined {
+function sourceIn(sources: ReadonlyMap<string, string>, tree: ConfigTree, path: SettingPath): string | undefined {
   // Inside a value that came whole, such as an array: its own source.
   for (let length = path.length; length > 0; length--) {
-    const source = sources.get(keyOf(path.slice(0, length)));
-    if (source !== undefined) return source;
+    const outer = path.slice(0, length);
+    const source = sources.get(keyOf(outer));
+    if (source !== undefined && (length === path.length || !isTree(valueAt(tree, outer)))) return source;
   }
   const prefix = path.length === 0 ? "" : `${keyOf(path)}\0`;
   const below = new Set([...sources].filter(([key]) => key.startsWith(prefix)).map(([, source]) => source));

@@ -3,13 +3,7 @@
  * ConfigMaps and Secrets are the kubernetes package's.
  */
 import { badArgument } from "../errors.ts";
-import {
-  type ConfigProvider,
-  type ConfigTree,
-  type Environment,
-  isTree,
-  type SettingPath,
-} from "./config.ts";
+import { type ConfigProvider, type ConfigTree, type Environment, isTree, type SettingPath } from "./config.ts";
 
 /** Values as they stand in the program. */
 export function defaults(tree: ConfigTree, name = "defaults"): ConfigProvider {
@@ -213,4 +207,3 @@ function camelCase(name: string): string {
 function snakeCase(name: string, between: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `${between}${letter}`);
 }
-

@@ -14,9 +14,12 @@ const store = new AsyncLocalStorage<Process | undefined>({ name: "interlock" });
 // Made when this module is first imported, so before any process exists: the context that all slices start from.
 const root = new AsyncResource("interlock", { requireManualDestroy: true });
 
-/** Reductions after which a process counts as hot. */
+/**
+ * A process is heated at every 32nd message only: when more than MOST_HOT take turns, each making a resource that the
+ * next one drives out would cost more than it saves.
+ */
 const HOT = 32;
-const MOST_HOT = 4_096;
+const MOST_HOT = 16_384;
 const hot: (Process | undefined)[] = [];
 let nextHot = 0;
 
@@ -31,7 +34,7 @@ export function useContexts(on: boolean): void {
 
 /** The process whose code this is, dead or alive; undefined outside any. */
 export function currentProcess(): Process | undefined {
-  return running ?? (contained ? store.getStore() : undefined);
+  return running ?? store.getStore();
 }
 
 /** The process that the async context belongs to: what a stray error is attributed to. */
@@ -52,9 +55,14 @@ export function runAs<A, R>(process: Process, slice: (process: Process, argument
   }
 }
 
+/** The first slice of a plain process: what follows an `await` in it keeps this context, contained or not. */
+export function startAs<A, R>(process: Process, slice: (process: Process, argument: A) => R, argument: A): R {
+  return contained ? runAs(process, slice, argument) : store.run(process, () => runAs(process, slice, argument));
+}
+
 function enter<A, R>(process: Process, slice: (process: Process, argument: A) => R, argument: A): R {
   store.enterWith(process);
-  if (process.reductions >= HOT && process.alive) heat(process);
+  if (process.reductions % HOT === HOT - 1 && process.alive) heat(process);
   return slice(process, argument);
 }
 
@@ -75,7 +83,7 @@ export function unowned<T>(make: () => T): T {
   const outer = running;
   running = undefined;
   try {
-    return contained ? store.run(undefined, make) : make();
+    return store.run(undefined, make);
   } finally {
     running = outer;
   }

@@ -5,7 +5,7 @@
 import { badArgument } from "../errors.ts";
 import { IDLE, type Timed } from "../scheduler/timer-queue.ts";
 import type { PendingCall } from "./call.ts";
-import { runAs } from "./context.ts";
+import { runAs, startAs } from "./context.ts";
 import { crash } from "./crash.ts";
 import { die } from "./exit.ts";
 import { fenceError, ProcessExit } from "./exit-reason.ts";
@@ -76,7 +76,7 @@ export class PlainBody implements Body {
     if ((process.flags & SUSPENDED) !== 0) return this.#serveSystem(process);
     if (this.#stage === NOT_STARTED) {
       this.#stage = STARTED;
-      runAs(process, startPlain, this);
+      startAs(process, startPlain, this);
       return;
     }
     if (this.#resolve === undefined) return;

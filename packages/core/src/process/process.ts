@@ -78,6 +78,7 @@ export class Extras {
 
 export class Process {
   readonly pid: LocalPid;
+  readonly node: LocalNode;
   body: Body;
   state: unknown = undefined;
   head: Envelope | undefined = undefined;
@@ -105,13 +106,10 @@ export class Process {
   context: AsyncResource | undefined = undefined;
 
   constructor(node: LocalNode, body: Body, parent: LocalPid | undefined) {
+    this.node = node;
     this.pid = new LocalPid(node, node.nextId(), this);
     this.body = body;
     this.parent = parent;
-  }
-
-  get node(): LocalNode {
-    return this.pid.home as LocalNode;
   }
 
   get alive(): boolean {

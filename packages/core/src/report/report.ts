@@ -3,7 +3,7 @@
  * `interlock:report` and given to the node's report handler, which by default writes the serious ones to stderr.
  */
 import { channel } from "node:diagnostics_channel";
-import { inspect } from "node:util";
+import { builtin } from "../builtin.ts";
 import { type ExitReason, showReason } from "../process/exit-reason.ts";
 import type { Pid } from "../process/pid.ts";
 
@@ -121,6 +121,6 @@ function indent(stack: string): string {
 }
 
 function inspectShort(value: unknown): string {
-  const text = inspect(value, { depth: 3, breakLength: 120 });
+  const text = builtin("node:util").inspect(value, { depth: 3, breakLength: 120 });
   return text.length > 1_000 ? `${text.slice(0, 1_000)}…` : text;
 }

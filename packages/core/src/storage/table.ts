@@ -3,7 +3,7 @@
  * in development frozen when they are inserted.
  * @see ets(3)
  */
-import { isDeepStrictEqual } from "node:util";
+import { builtin } from "../builtin.ts";
 import { badArgument, InterlockError, show } from "../errors.ts";
 import { currentNode } from "../naming/name.ts";
 import type { LocalNode } from "../node.ts";
@@ -361,7 +361,7 @@ class LocalTable implements Table<unknown, unknown, unknown> {
       return;
     } else {
       const rows = slot.content as Rows;
-      if (rows.some((other) => isDeepStrictEqual(other, row))) return;
+      if (rows.some((other) => builtin("node:util").isDeepStrictEqual(other, row))) return;
       // A new array: lookup has given the old one away.
       slot.content = [...rows, row];
     }
@@ -377,7 +377,7 @@ class LocalTable implements Table<unknown, unknown, unknown> {
   #dropRow(key: unknown, row: unknown): void {
     const slot = this.#keys.get(key);
     if (slot === undefined) return;
-    const left = this.#rowsOf(slot).filter((other) => !isDeepStrictEqual(other, row));
+    const left = this.#rowsOf(slot).filter((other) => !builtin("node:util").isDeepStrictEqual(other, row));
     if (left.length === 0) this.#drop(key);
     else if (this.kind === "bag") {
       this.#rows -= (slot.content as Rows).length - left.length;
