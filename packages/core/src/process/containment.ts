@@ -7,9 +7,7 @@
  * an error reporter's) see exactly the unowned ones. Where somebody listens to `unhandledRejection`, rejections go there.
  */
 import { owningProcess } from "./context.ts";
-import { crash } from "./crash.ts";
-import { ProcessExit } from "./exit-reason.ts";
-import { lingered } from "./lingering.ts";
+import { blame } from "./lingering.ts";
 
 let installed = false;
 let wanted = true;
@@ -23,9 +21,7 @@ export function containStrayErrors(on: boolean): void {
 export function attribute(error: unknown): boolean {
   const owner = owningProcess();
   if (owner === undefined) return false;
-  if (owner.alive) crash(owner, error);
-  // The fence itself, thrown in leftover code and caught by nobody, is no news.
-  else if (!(error instanceof ProcessExit)) lingered(owner, "threw", error);
+  blame(owner, error);
   return true;
 }
 

@@ -1,6 +1,7 @@
 /** Code of the dead that goes on: it is fenced, and if it does not end within its time, reported. */
 import { IDLE, type Timed } from "../scheduler/timer-queue.ts";
-import { labelOf } from "./crash.ts";
+import { crash, labelOf } from "./crash.ts";
+import { ProcessExit } from "./exit-reason.ts";
 import type { Process } from "./process.ts";
 
 const DEFAULT_SHUTDOWN_MS = 5_000;
@@ -31,6 +32,13 @@ export function expectEnd(process: Process, settled: () => boolean): void {
     if (!settled())
       scheduler.timers.start(new Deadline(process, settled), process.extras?.shutdownMs ?? DEFAULT_SHUTDOWN_MS);
   });
+}
+
+/** `process` is to answer for `error`: its end, or, if it has ended already, news of what still runs. */
+export function blame(process: Process, error: unknown): void {
+  if (process.alive) crash(process, error);
+  // The fence itself, thrown in leftover code and caught by nobody, is no news.
+  else if (!(error instanceof ProcessExit)) lingered(process, "threw", error);
 }
 
 export function lingered(process: Process, problem: "threw" | "still_running", error: unknown): void {

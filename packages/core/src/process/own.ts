@@ -2,7 +2,7 @@
 import { badArgument } from "../errors.ts";
 import { runAs } from "./context.ts";
 import { crash } from "./crash.ts";
-import { lingered } from "./lingering.ts";
+import { blame, lingered } from "./lingering.ts";
 import type { Process } from "./process.ts";
 
 /** What can be owned: anything that can be disposed, closed, destroyed or ended. */
@@ -17,6 +17,7 @@ export type Ownable =
 interface Emitter {
   on(event: "error", listener: (error: unknown) => void): unknown;
   off(event: "error", listener: (error: unknown) => void): unknown;
+  emit(...event: unknown[]): boolean;
 }
 
 export function own<R extends Ownable>(process: Process, resource: R): R {
@@ -40,8 +41,24 @@ export function own<R extends Ownable>(process: Process, resource: R): R {
       if (process.alive) runAs(process, crash, error);
       // After the end an owned resource may well complain about being closed: nobody's concern any more.
     });
+    bindListeners(process, resource);
   }
   return resource;
+}
+
+/** Its listeners run as the owner, and what they throw is the owner's failure: whoever made it, whoever listens. */
+function bindListeners(process: Process, resource: Emitter): void {
+  if (typeof resource.emit !== "function") return;
+  const emit = resource.emit.bind(resource);
+  const emitAsOwner = (owner: Process, event: unknown[]): boolean => {
+    try {
+      return emit(...event);
+    } catch (error) {
+      blame(owner, error);
+      return true;
+    }
+  };
+  resource.emit = (...event) => runAs(process, emitAsOwner, event);
 }
 
 function closerOf(resource: Ownable): (() => unknown) | undefined {

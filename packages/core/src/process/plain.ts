@@ -6,10 +6,9 @@ import { badArgument } from "../errors.ts";
 import { IDLE, type Timed } from "../scheduler/timer-queue.ts";
 import type { PendingCall } from "./call.ts";
 import { runAs, startAs } from "./context.ts";
-import { crash } from "./crash.ts";
 import { die } from "./exit.ts";
-import { fenceError, ProcessExit } from "./exit-reason.ts";
-import { expectEnd, lingered } from "./lingering.ts";
+import { fenceError } from "./exit-reason.ts";
+import { blame, expectEnd } from "./lingering.ts";
 import { type Envelope, SYSTEM } from "./mailbox.ts";
 import type { Selection } from "./matcher.ts";
 import type { LocalMonitor } from "./monitor.ts";
@@ -255,8 +254,7 @@ export class PlainBody implements Body {
 
   #failed(process: Process, error: unknown): void {
     this.#stage = SETTLED;
-    if (process.alive) crash(process, error);
-    else if (!(error instanceof ProcessExit)) lingered(process, "threw", error);
+    blame(process, error);
   }
 }
 
