@@ -3,6 +3,7 @@
  * about the ticker. What does depend on each other sits together in a subtree of its own.
  */
 import { application, local, supervisor } from "@interlock/core";
+import { storesClosed } from "./articles/article-store.ts";
 import { Articles } from "./articles/articles.ts";
 import { chatSup } from "./chat/chat-sup.ts";
 import { roomsLimits } from "./chat/rooms-sup.ts";
@@ -19,7 +20,7 @@ const storeSup = supervisor({
   strategy: "one_for_one",
   intensity: 3,
   periodMs: 10_000,
-  children: (directory: string) => [Articles.child([directory], { name: local("articles"), shutdownMs: 10_000 })],
+  children: (directory: string) => [Articles.child([directory], { name: local("articles") })],
 });
 
 const webSup = supervisor({
@@ -63,5 +64,7 @@ export default application({
   version: "0.1.0",
   config: newsroomConfig,
   providers: [newsroomVariables],
+  // The processes end first; what they owned may take a moment longer.
+  stop: storesClosed,
   start: ({ config }) => newsroomSup.named(local("newsroom_sup")).startLink(config),
 });

@@ -37,8 +37,17 @@ export async function openStore(directory: string): Promise<ArticleStore> {
 export function closeStore(store: ArticleStore, directory: string): Promise<void> {
   if (store.closed) return Promise.resolve();
   const closed = (closing.get(directory) ?? Promise.resolve()).then(() => (store.closed ? undefined : store.close()));
-  closing.set(directory, closed);
+  // A failure to close is its closer's to report; the next to open finds out for itself.
+  closing.set(
+    directory,
+    closed.catch(() => undefined),
+  );
   return closed;
+}
+
+/** Resolves when every store that is being closed has been. */
+export async function storesClosed(): Promise<void> {
+  await Promise.all(closing.values());
 }
 
 interface Row {

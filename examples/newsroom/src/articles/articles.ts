@@ -29,9 +29,9 @@ export const Articles = genServer({
 
   init: async (directory: string): Promise<Archive> => {
     const store = await openStore(directory);
-    // However this process ends, the files are let go; and when it is asked to end, `terminate` waits for that.
+    // However this process ends, the files are let go. It does not trap exits to wait for that: a process that dies at
+    // once frees its name at once, and its successor waits where the files are (see `openStore`).
     self().own({ close: () => closeStore(store, directory) });
-    self().trapExit();
     if ((await countArticles(store)) === 0) {
       await insertArticles(store, parseFeed(await readFile(sampleFeed, "utf8"), new Date()));
     }
@@ -49,8 +49,6 @@ export const Articles = genServer({
   },
 
   formatStatus: ({ directory }) => ({ directory }),
-
-  terminate: ({ state }) => closeStore(state.store, state.directory),
 });
 
 /** The articles of this newsroom, whichever process serves them just now. */
