@@ -264,6 +264,7 @@ export class ServerBody extends GenBody {
         break;
       case "stop":
         if (isCall && result.value !== KEEP) this.#answer(process, envelope, result.value);
+        process.current = envelope; // For the crash report.
         this.stop(process, result.reason);
         return;
       default:

@@ -16,7 +16,7 @@ import { atExit, die } from "../process/exit.ts";
 import { type ExitReason, ProcessExit, reasonOf, showReason } from "../process/exit-reason.ts";
 import { expectEnd, lingered } from "../process/lingering.ts";
 import { join, unlink } from "../process/link.ts";
-import { CALL, type Envelope, INLINE_CALL, LEND_AT, type MailboxOptions, SIGNAL, SYSTEM } from "../process/mailbox.ts";
+import { CALL, CAST, type Envelope, INLINE_CALL, LEND_AT, type MailboxOptions, MESSAGE, SIGNAL, SYSTEM } from "../process/mailbox.ts";
 import type { LocalMonitor } from "../process/monitor.ts";
 import { each } from "../process/one-or-many.ts";
 import { isThenable } from "../process/plain.ts";
@@ -125,12 +125,15 @@ export abstract class GenBody implements Body {
 
   /** Handles one envelope. False when the loop must not go on: the process is busy or has ended. */
   protected handle(process: Process, envelope: Envelope): boolean {
+    const { kind } = envelope;
     process.reductions++;
-    process.current = envelope;
+    // Who asks must hear of the end. For a cast or a message it is noted only once it matters, when the handler fails,
+    // stops or turns out to be asynchronous: the store costs as much as the rest of the loop (process.ts, `deliver`).
+    if (kind !== MESSAGE && kind !== CAST && kind !== SIGNAL) process.current = envelope;
     let result: unknown;
     try {
-      if (envelope.kind === SYSTEM) result = serveSystem(process, envelope as PendingCall);
-      else if (envelope.kind === SIGNAL && isParentExit(process, envelope)) {
+      if (kind === SYSTEM) result = serveSystem(process, envelope as PendingCall);
+      else if (kind === SIGNAL && isParentExit(process, envelope)) {
         process.current = undefined;
         this.stop(process, (envelope.payload as Exit).reason);
         return false;
@@ -139,10 +142,12 @@ export abstract class GenBody implements Body {
         result = this.invoke(process, envelope);
       }
     } catch (error) {
+      if (process.alive) process.current = envelope;
       this.failed(process, error);
       return false;
     }
     if (isThenable(result)) {
+      if (process.alive) process.current = envelope;
       this.#busy(process, envelope, result);
       return false;
     }
@@ -160,6 +165,7 @@ export abstract class GenBody implements Body {
           return false;
         }
       } catch (error) {
+        if (process.alive) process.current = envelope;
         this.failed(process, error);
         return false;
       }
