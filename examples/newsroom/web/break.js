@@ -163,4 +163,7 @@ live.addEventListener("ticker", ({ detail }) => {
     .classList.toggle("is-wanted", detail.gaveUp === true);
 });
 
+// The card that a link elsewhere points at was not there yet when the browser looked for it.
+if (location.hash !== "") document.getElementById(location.hash.slice(1))?.focus();
+
 goLive({ tree: true });

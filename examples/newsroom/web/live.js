@@ -12,12 +12,21 @@ function say(name, detail) {
 }
 
 export function goLive({ tree = false } = {}) {
+  let source = listen(tree);
+  // A page that is put aside must not hold one of the browser's few connections to this host; one that is taken out of
+  // the browser's cache again starts where the news is now.
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", ({ persisted }) => {
+    if (persisted) source = listen(tree);
+  });
+}
+
+function listen(tree) {
   const source = new EventSource(tree ? "/api/events?tree=yes" : "/api/events");
   source.addEventListener("open", () => sayConnected(true));
   source.addEventListener("error", () => sayConnected(false));
   for (const name of names) source.addEventListener(name, (event) => say(name, JSON.parse(event.data)));
-  // A page that is put aside must not hold one of the browser's few connections to this host.
-  addEventListener("pagehide", () => source.close());
+  return source;
 }
 
 function sayConnected(now) {
