@@ -190,3 +190,4 @@ export {
   type RemoveHandler,
   removeHandler,
 } from "./behaviour/gen-event.ts";
+export { type Agent, type AgentOptions, type AgentRef, agent } from "./behaviour/agent.ts";
