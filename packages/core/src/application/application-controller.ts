@@ -83,13 +83,13 @@ const never = new Promise<never>(() => undefined);
 class Starting {
   config: unknown = undefined;
   master: ApplicationMaster | undefined = undefined;
-  aborted = false;
   done: Promise<Running> = never;
+  /** Resolves when what it had started has ended. */
+  aborted: Promise<void> | undefined = undefined;
 
-  /** Ends the start, and with it whatever it has started so far. */
-  async abort(): Promise<void> {
-    this.aborted = true;
-    await this.master?.abort();
+  abort(): Promise<void> {
+    this.aborted ??= Promise.resolve(this.master?.abort());
+    return this.aborted;
   }
 }
 
@@ -119,10 +119,10 @@ export class ApplicationController {
   }
 
   stateOf(name: string): "running" | "starting" | "stopping" | "stopped" {
-    if (this.#starting.has(name)) return "starting";
     const running = this.#running.get(name);
-    if (running === undefined) return "stopped";
-    return running.stopping === undefined ? "running" : "stopping";
+    if (running !== undefined && running.stopping === undefined) return "running";
+    if (this.#starting.has(name)) return "starting";
+    return running === undefined ? "stopped" : "stopping";
   }
 
   configOf(name: string): unknown {
@@ -134,14 +134,23 @@ export class ApplicationController {
   start(application: Application<unknown>, request: StartRequest): Promise<Running> {
     const { name } = application;
     const known = this.#starting.get(name);
+    if (known?.aborted !== undefined)
+      return known.done.catch(() => undefined).then(() => this.start(application, request));
     if (known !== undefined) return known.done;
     const starting = new Starting();
     this.#starting.set(name, starting);
     // Outside any process: an application is not its starter's, and goes on when that ends.
-    starting.done = unowned(() => this.#start(application, request, starting)).finally(() =>
-      this.#starting.delete(name),
-    );
+    starting.done = unowned(() => this.#attempt(application, request, starting));
     return starting.done;
+  }
+
+  async #attempt(application: Application<unknown>, request: StartRequest, starting: Starting): Promise<Running> {
+    try {
+      return await this.#start(application, request, starting);
+    } finally {
+      await starting.aborted;
+      this.#starting.delete(application.name);
+    }
   }
 
   async #start(application: Application<unknown>, request: StartRequest, starting: Starting): Promise<Running> {
@@ -151,7 +160,7 @@ export class ApplicationController {
     await old?.stopping;
     this.#requireRunning(name, module);
     const config = await this.#configure(name, module, request, {});
-    if (starting.aborted) throw startFailed(name, "shutdown");
+    if (starting.aborted !== undefined) throw startFailed(name, "shutdown");
     starting.config = config;
     const release = this.#node.runtime.program.keepAlive();
     try {
@@ -161,7 +170,7 @@ export class ApplicationController {
       );
       starting.master = master;
       const root = await master.started;
-      if (starting.aborted) throw startFailed(name, "shutdown");
+      if (starting.aborted !== undefined) throw startFailed(name, "shutdown");
       const running = new Running(application, request, master, root, config, release);
       this.#running.set(name, running);
       void master.ended.then((reason) => this.#ended(running, reason));
@@ -179,7 +188,7 @@ export class ApplicationController {
   #requireRunning(name: string, module: AnyModule): void {
     const optional = namesOf(module.optionalApplications);
     for (const needed of namesOf(module.applications))
-      if (!this.#running.has(needed) && !optional.includes(needed))
+      if (this.stateOf(needed) !== "running" && !optional.includes(needed))
         throw applicationError(
           name,
           `${needed} is not started`,
@@ -199,16 +208,16 @@ export class ApplicationController {
   }
 
   async stop(name: string): Promise<void> {
-    const starting = this.#starting.get(name);
-    if (starting !== undefined) {
-      await starting.abort();
-      const outcome = await starting.done.catch(() => undefined);
-      if (outcome === undefined) return;
-    }
     const running = this.#running.get(name);
-    if (running === undefined) throw notStarted(name, "stop it");
-    running.stopping ??= unowned(() => running.master.stop()).then(() => this.#forget(running));
-    await running.stopping;
+    const starting = this.#starting.get(name);
+    // With both, what runs may be stopping already, and the start waits for that.
+    if (running !== undefined && (running.stopping === undefined || starting === undefined)) {
+      running.stopping ??= unowned(() => running.master.stop()).then(() => this.#forget(running));
+      await running.stopping;
+    } else if (starting !== undefined) {
+      await starting.abort();
+      await starting.done.catch(() => undefined);
+    } else throw notStarted(name, "stop it");
   }
 
   /** The latest first. One that ends meanwhile needs no stop. */

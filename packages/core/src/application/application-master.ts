@@ -3,7 +3,7 @@
  * root supervisor. It ends with the reason of the root, or `"normal"` when the application was stopped.
  * @see application(3)
  */
-import { InterlockError, isError } from "../errors.ts";
+import { InterlockError, isError, show } from "../errors.ts";
 import type { LocalNode } from "../node.ts";
 import { runAs } from "../process/context.ts";
 import { atExit, die } from "../process/exit.ts";
@@ -162,7 +162,7 @@ function startReasonOf(error: unknown): ExitReason {
 function rootOf(name: string, started: { readonly pid: unknown } | undefined): LocalPid {
   const pid = started?.pid;
   if (pid instanceof LocalPid) return pid;
-  const got = pid === undefined ? "nothing with a pid" : String(pid);
+  const got = pid === undefined ? "nothing with a pid" : show(pid);
   throw new InterlockError(
     "INTERLOCK_BAD_RETURN",
     `start of application ${name} returned ${got}: expected { pid } of its root`,

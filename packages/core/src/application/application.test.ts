@@ -42,7 +42,11 @@ const Worker = genServer({
   calls: { ping: () => reply("pong") },
   casts: { end: (_ctx, reason: string) => stop(reason) },
   info: () => noreply(),
-  terminate: ({ state }) => void state.log.push(`${state.name} stopped`),
+  terminate: async ({ state }) => {
+    // Whoever does not wait for the end finds nothing written.
+    for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+    state.log.push(`${state.name} stopped`);
+  },
 });
 
 const rootSup = supervisor({
@@ -143,6 +147,43 @@ describe("an application", () => {
     const again = await app.start({ node });
     expect(again.pid).not.toBe(first.pid);
     await again.stop();
+  });
+
+  test("can be stopped at any moment of its start, and started at once again", async () => {
+    const lab = new TestNode();
+    const { node } = lab;
+    const log: string[] = [];
+    const app = simple("hasty", log);
+    for (let ticks = 0; ticks < 60; ticks++) {
+      log.length = 0;
+      const start = failure(app.start({ node, type: "permanent" }));
+      for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+      const stopped = stopApplication(app, { node });
+      const again = app.start({ node });
+      await stopped;
+      await start;
+      await again;
+      const count = (line: string): number => log.filter((one) => one === line).length;
+      const runs = whichApplications({ node }).length;
+      expect(runs).toBeLessThan(2);
+      expect(count("hasty_worker started") - count("hasty_worker stopped")).toBe(runs);
+      expect(lab.held).toBe(runs);
+      await stopAllApplications({ node });
+      expect([lab.held, whichApplications({ node }), lab.halts]).toEqual([0, [], []]);
+    }
+  });
+
+  test("that is started while it stops starts when it has stopped", async () => {
+    const { node } = new TestNode();
+    const log: string[] = [];
+    const app = simple("again", log);
+    await app.start({ node });
+    const stopped = stopApplication(app, { node });
+    const second = await app.start({ node });
+    expect(log.slice(-2)).toEqual(["again stop", "again_worker started"]);
+    await stopped;
+    expect(whichApplications({ node })).toEqual([expect.objectContaining({ pid: second.pid })]);
+    await stopAllApplications({ node });
   });
 
   test("goes on when the process that started it has ended", async () => {
@@ -345,6 +386,36 @@ describe("an application that ends by itself", () => {
     expect(lab.halts).toEqual([]);
   });
 
+  test("stops the node once, although another one ends meanwhile", async () => {
+    const lab = new TestNode();
+    const { node } = lab;
+    const stops: unknown[] = [];
+    const told = Promise.withResolvers<void>();
+    onNodeStop((stop) => {
+      stops.push(stop);
+      told.resolve();
+    }, node);
+    const reached = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    const first = await simple("first", []).start({ node, type: "permanent" });
+    const second = await simple("second", []).start({ node, type: "permanent" });
+    const slow = simple("slow", [], {
+      prepStop: () => {
+        reached.resolve();
+        return held.promise;
+      },
+    });
+    await slow.start({ node });
+    exit(first.master, "kill");
+    await reached.promise;
+    exit(second.master, "kill");
+    await monitor(second.pid);
+    held.resolve();
+    await told.promise;
+    expect(stops).toEqual([{ application: "first", type: "permanent", reason: "killed" }]);
+    expect(whichApplications({ node })).toEqual([]);
+  });
+
   test("and whose master is killed takes its tree along", async () => {
     const lab = new TestNode();
     const log: string[] = [];
@@ -395,6 +466,9 @@ describe("ensureAllStarted", () => {
     expect(await ensureAllStarted(web, { node })).toEqual(["crypto", "tls", "web"]);
     expect(names(lab)).toEqual(["web", "tls", "crypto"]);
     expect(await ensureAllStarted([web, "tls"], { node })).toEqual([]);
+    await stopAllApplications({ node });
+    const both = [ensureAllStarted(web, { node }), ensureAllStarted(web, { node })];
+    expect(await Promise.all(both)).toEqual([["crypto", "tls", "web"], []]);
     await stopApplication(crypto, { node });
     // OTP: what runs is not looked into again.
     expect(await ensureAllStarted(web, { node })).toEqual([]);
@@ -426,6 +500,20 @@ describe("ensureAllStarted", () => {
       expect([getEnv(above, "n"), getEnv(below, "n")]).toEqual([1, undefined]);
       expect(whichApplications().map(({ type }) => type)).toEqual(["transient", "transient"]);
     });
+    await stopAllApplications({ node: lab.node });
+  });
+
+  test("takes the values it is given, whatever has been made under their names since", async () => {
+    const lab = new TestNode();
+    const log: string[] = [];
+    const old = simple("twice", log, { version: "1" });
+    const above = simple("above_twice", log, { applications: [old] });
+    simple("twice", log, { version: "2" });
+    await ensureAllStarted(above, { node: lab.node });
+    expect(whichApplications({ node: lab.node }).at(-1)).toMatchObject({ name: "twice", version: "1" });
+    await stopAllApplications({ node: lab.node });
+    await ensureAllStarted("twice", { node: lab.node });
+    expect(whichApplications({ node: lab.node }).at(-1)).toMatchObject({ name: "twice", version: "2" });
     await stopAllApplications({ node: lab.node });
   });
 
@@ -511,6 +599,27 @@ describe("configuration", () => {
       await running.stop();
       expect(getEnv(app, "level")).toBeUndefined();
     });
+  });
+
+  test("is loaded outside any process, and frozen as messages are", async () => {
+    const lab = new TestNode();
+    const owners: string[] = [];
+    const own = (): void => {
+      try {
+        owners.push(self().pid.toString());
+      } catch {
+        owners.push("nobody");
+      }
+    };
+    const app = simple("loaded", [], {
+      providers: [{ name: "own", load: () => Promise.resolve({ list: [1] }).finally(own) }],
+    });
+    await lab.within(async () => {
+      const { config } = await app.start();
+      expect(Object.isFrozen((config as { list: unknown }).list)).toBe(true);
+    });
+    expect(owners).toEqual(["nobody"]);
+    await stopAllApplications({ node: lab.node });
   });
 
   test("that is invalid keeps the application from starting", async () => {

@@ -217,7 +217,7 @@ export function isTree(value: unknown): value is ConfigTree {
   return prototype === Object.prototype || prototype === null;
 }
 
-export function valueAt(tree: unknown, path: SettingPath): unknown {
+function valueAt(tree: unknown, path: SettingPath): unknown {
   let value = tree;
   for (const key of path) {
     if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
@@ -266,7 +266,7 @@ const SECRET = /secret|password|token|key/i;
 const HIDDEN = "(secret)";
 
 /** A value for a message: nothing of a secret, and no user and password of a URL. */
-export function showSetting(path: SettingPath, value: unknown): string {
+function showSetting(path: SettingPath, value: unknown): string {
   if (value === undefined) return "nothing";
   if (path.some((key) => SECRET.test(key))) return HIDDEN;
   return hideCredentials(show(withoutSecrets(value)));
@@ -297,8 +297,8 @@ function issueOf({ message, path = [] }: StandardIssue, loaded: LoadedConfig): C
 
 /** A schema's own message may quote what it got. */
 function hideIn(message: string, path: SettingPath, value: unknown): string {
-  const isSecret = path.some((key) => SECRET.test(key));
-  return isSecret && value !== undefined && value !== "" ? message.replaceAll(String(value), HIDDEN) : message;
+  const quoted = typeof value === "string" || typeof value === "number" ? String(value) : "";
+  return quoted !== "" && path.some((key) => SECRET.test(key)) ? message.replaceAll(quoted, HIDDEN) : message;
 }
 
 function placeOfValue(path: SettingPath, loaded: LoadedConfig): string {
@@ -308,7 +308,7 @@ function placeOfValue(path: SettingPath, loaded: LoadedConfig): string {
   return places.length === 0 ? "not given" : `not given; it can be given by ${places.join(" or ")}`;
 }
 
-export function configInvalid(
+function configInvalid(
   application: string,
   issues: readonly ConfigIssue[],
   cause?: unknown,

@@ -46,7 +46,7 @@ const Bank = genServer({
     },
     ambient: () => reply(self().pid.toString()),
     linked: ({ self: me }) => {
-      me.receive();
+      void me.receive();
       return reply(1);
     },
   },
@@ -160,7 +160,7 @@ describe("step", () => {
     ] as const) {
       let error: unknown;
       try {
-        run();
+        void run();
       } catch (thrown) {
         error = thrown;
       }
