@@ -39,6 +39,7 @@ test.each(["get", "update", "getAndUpdate"] as const)(
   "a function that throws in %s ends the agent, and its caller knows why",
   async (name) => {
     const numbers = await Numbers.start();
+    const { pid } = numbers;
     const failure = new Error("made to fail");
     const failed = numbers[name](() => {
       throw failure;
