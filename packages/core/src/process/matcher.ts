@@ -61,7 +61,22 @@ class TypePattern extends KeyedMatcher<unknown> {
     this.keys = [type];
   }
   matches(message: unknown): boolean {
-    return keyOf(message) === this.keys[0];
+    return typeof message === "object" && message !== null && (message as { type?: unknown }).type === this.keys[0];
+  }
+}
+
+/** A message that is no object, and is its own key. */
+class ValuePattern extends KeyedMatcher<unknown> {
+  readonly keys: readonly unknown[];
+  readonly user = true;
+  readonly signals = false;
+  readonly exact = true;
+  constructor(value: unknown) {
+    super();
+    this.keys = [value];
+  }
+  matches(message: unknown): boolean {
+    return message === this.keys[0];
   }
 }
 
@@ -152,7 +167,7 @@ export function selectionOf(pattern: unknown): Selection {
   if (typeof pattern === "function") return new Predicate(pattern as (message: unknown) => boolean, false);
   if (pattern === undefined || pattern === anyMessage)
     throw badArgument("the pattern", pattern, "a pattern or a matcher");
-  return new TypePattern(pattern);
+  return new ValuePattern(pattern);
 }
 
 /**
