@@ -10,6 +10,8 @@ import {
   remote,
   type Self,
   type StatemContext,
+  send,
+  spawn,
   sys,
   whereis,
 } from "@interlock/core";
@@ -138,7 +140,6 @@ test("gen_statem:shutdown: when the parent shuts down a machine that traps exits
     };
     const { machine: deaf } = lab({ terminate: () => void terminated.push("deaf") });
     const started = Promise.withResolvers<readonly { readonly pid: Parameters<typeof isAlive>[0] }[]>();
-    const { spawn } = await import("@interlock/core");
     const parent = spawn(async () => {
       started.resolve([await machine.startLink(), await deaf.startLink()]);
       await new Promise(() => undefined);
@@ -297,6 +298,37 @@ test("gen_statem:state_timeout: it is cancelled by a state change and only by th
     await ref.stop();
   }));
 
+test("gen_statem:state_timeout: a machine that ends takes its timeouts with it, and an enter that comes too late sets none", () =>
+  withTime(async (time) => {
+    const gate = Promise.withResolvers<void>();
+    const { machine } = lab({
+      states: {
+        a: {},
+        b: {
+          enter: async (ctx) => {
+            await gate.promise;
+            return ctx.keep(0, { stateTimeoutMs: 100 });
+          },
+        },
+        c: {},
+      },
+    });
+    const before = time.node.scheduler.timers.size;
+    const set = await machine.start({ timeouts: { one: { ms: 100, content: "" } }, stateTimeoutMs: 100 });
+    expect(time.node.scheduler.timers.size).toBe(before + 2);
+    exit(set.pid, "kill");
+    expect(time.node.scheduler.timers.size).toBe(before);
+
+    const late = await machine.start();
+    late.cast.tell("go", (ctx) => ctx.next("b"));
+    await time.advance(0);
+    expect(processInfo(late.pid)?.currentHandler).toBe("enter");
+    exit(late.pid, "kill");
+    gate.resolve();
+    await time.advance(0);
+    expect(time.node.scheduler.timers.size).toBe(before);
+  }));
+
 test("gen_statem:state_timeout: of 0 ms, a change of state on the way cancels it before it is delivered", async () => {
   const { machine, log } = lab();
   const ref = await machine.start();
@@ -331,13 +363,12 @@ test("gen_statem:timeout_cancel_and_update: a running timeout is cancelled, or g
   }));
 
 test("gen_statem:event_types: calls, casts, messages, internal events and timeouts each reach their own handler", () =>
-  withTime(async (time, self) => {
+  withTime(async (time) => {
     const { machine, log } = lab();
     const ref = await machine.start();
     const answer = ref.call.ask("call", (ctx) => ctx.keep(0, { reply: "reply" }));
     ref.cast.tell("cast", (ctx) => ctx.keep(0, { nextEvents: [{ internal: ["own", "internal"] }] }));
-    self.sendAfter(0, { type: "a" });
-    (await import("@interlock/core")).send(ref.pid, { type: "note", name: "message" });
+    send(ref.pid, { type: "note", name: "message" });
     expect(await answer).toBe("reply");
     ref.cast.tell("timeouts", (ctx) =>
       ctx.keep(0, { stateTimeoutMs: 1, timeouts: { one: { ms: 2, content: "named" } }, eventTimeoutMs: 3 }),
@@ -472,7 +503,7 @@ test("gen_statem:hibernate: a hibernating machine keeps what runs, and any event
     await time.advance(10);
     expect(log).toEqual(["tell wake in a", "stateTimeout in a"]);
     expect(processInfo(ref.pid)?.status).toBe("waiting");
-    // With an event at hand it does not even fall asleep.
+    // With an event at hand it does not sleep.
     ref.cast.tell("busy", (ctx) => ctx.keep(0, { hibernate: true, nextEvents: [{ internal: ["own", "next"] }] }));
     await time.advance(0);
     expect(processInfo(ref.pid)?.status).toBe("waiting");

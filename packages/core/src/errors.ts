@@ -68,7 +68,8 @@ export const hints: { readonly [Code in ErrorCode]: string } = {
   INTERLOCK_PROCESS_EXIT:
     "This code belongs to a process that has ended, so what it does counts no more. Pass self.signal to whatever it awaits.",
   INTERLOCK_BAD_ARGUMENT: "Correct the argument that the message names.",
-  INTERLOCK_BAD_RETURN: "Return one of the results of this behaviour: reply, noreply, later, stop, ready, ignore.",
+  INTERLOCK_BAD_RETURN:
+    "Return one of the results of this behaviour: a server's reply, noreply, later, stop, ready, ignore; of a state machine what ctx.next, keep, repeat, postpone or stop gives.",
   INTERLOCK_UNDEFINED_CALLBACK: "Declare the handler in the module, or correct the name in the request.",
   INTERLOCK_NAME_TAKEN: "A name belongs to one process at a time: unregister it first, or choose another.",
   INTERLOCK_ALREADY_NAMED: "A process has one registered name at most: unregister the old one first.",

@@ -297,8 +297,7 @@ export class StatemBody extends GenBody {
     if (machine.events !== undefined || postponed !== undefined || changes.length > 0 || inserted.length > 0)
       machine.queue().settle(postponed, machine.table !== before, changes, inserted, machine);
     if (starting || hibernate === true) machine.shrink();
-    // OTP: with events at hand there is nothing to gain from hibernating.
-    if (hibernate === true && !this.hasNext(process)) hibernateProcess(process);
+    if (hibernate === true) hibernateProcess(process);
     else process.flags &= ~HIBERNATED;
     machine.debug?.emit({ type: "state", state: [machine.name, machine.data] });
   }

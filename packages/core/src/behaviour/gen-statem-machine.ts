@@ -14,7 +14,7 @@ export const START = 10;
 /** No event: an enter callback is being run. */
 export const ENTER = 11;
 
-export const NO_ARGUMENTS: readonly unknown[] = [];
+const NO_ARGUMENTS: readonly unknown[] = [];
 
 /** A timeout is its own timer and its own message. */
 export class Timeout extends Envelope implements Timed, TimeoutEvent {
