@@ -30,7 +30,11 @@ export function own<R extends Ownable>(process: Process, resource: R): R {
     close: () => {
       try {
         const closing: unknown = dispose();
-        if (closing instanceof Promise) closing.catch((error: unknown) => lingered(process, "threw", error));
+        if (closing instanceof Promise)
+          closing.catch((error: unknown) => {
+            // Closed already, by terminate perhaps: as wanted.
+            if ((error as { code?: unknown }).code !== "ERR_SERVER_NOT_RUNNING") lingered(process, "threw", error);
+          });
       } catch (error) {
         lingered(process, "threw", error);
       }

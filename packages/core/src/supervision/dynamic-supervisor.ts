@@ -37,6 +37,8 @@ export interface DynamicSupervisorOptions extends RestartLimits {
   readonly autoShutdown?: AutoShutdown;
   readonly significant?: boolean;
   readonly mailbox?: ChildOptions["mailbox"];
+  /** The name of the child with these arguments: a key of a registry, for example. */
+  readonly nameOf?: (...args: never) => Name;
 }
 
 export interface DynamicSupervisor<Args extends readonly unknown[], R> extends Start<[], DynamicSupervisor<Args, R>> {
@@ -156,7 +158,12 @@ class SimpleOneForOne extends SupervisorBody<Children> {
     const { body, mailbox } = this.#template as Partial<BodySpec>;
     if (body === undefined) return startBySpec(this.#of.child(args), process);
     return outcomeOf(() =>
-      startGen(body, args, { linked: true, parent: process, mailbox: this.#options.mailbox ?? mailbox }),
+      startGen(body, args, {
+        name: this.#options.nameOf?.(...(args as never)),
+        linked: true,
+        parent: process,
+        mailbox: this.#options.mailbox ?? mailbox,
+      }),
     );
   }
 
@@ -193,7 +200,7 @@ class SimpleOneForOne extends SupervisorBody<Children> {
       if (outcome.started === undefined && outcome.error !== undefined) {
         this.report(process, "start_error", outcome.error.reason, this.#template.id, undefined, this.#restart);
         children.restarting.add(child);
-        this.later(process, child);
+        this.later(process, child, outcome.error.reason);
         return;
       }
       children.restarting.delete(child);
@@ -202,10 +209,10 @@ class SimpleOneForOne extends SupervisorBody<Children> {
     });
   }
 
-  protected tryAgain(process: Process, child: unknown): MaybePromise<unknown> {
+  protected tryAgain(process: Process, child: unknown, counts: boolean): MaybePromise<unknown> {
     const children = this.stateOf(process);
     if (!children.restarting.has(child as Restarting)) return undefined;
-    if (!this.mayRestart(process, this.#template.id, undefined, this.#restart)) return undefined;
+    if (counts && !this.mayRestart(process, this.#template.id, undefined, this.#restart)) return undefined;
     return this.#startAgain(process, children, child as Restarting);
   }
 

@@ -6,9 +6,10 @@
 import type { Restart } from "../behaviour/child-spec.ts";
 import { GenBody } from "../behaviour/gen.ts";
 import type { InlineCall, PendingCall } from "../process/call.ts";
+import { atExit } from "../process/exit.ts";
 import { type ExitReason, isNormalEnd } from "../process/exit-reason.ts";
 import { CALL, CAST, Envelope, INLINE_CALL } from "../process/mailbox.ts";
-import type { LocalPid } from "../process/pid.ts";
+import { LocalPid } from "../process/pid.ts";
 import { type Process, TRAP_EXIT } from "../process/process.ts";
 import type { Exit } from "../process/signal.ts";
 import type { SupervisorReport } from "../report/report.ts";
@@ -38,8 +39,8 @@ export abstract class SupervisorBody<State extends Supervision> extends GenBody 
   ): MaybePromise<State | { readonly stop: ExitReason }>;
   protected abstract operate(process: Process, operation: string, args: readonly unknown[]): MaybePromise<Answer>;
   protected abstract childExited(process: Process, child: LocalPid, reason: ExitReason): MaybePromise<unknown>;
-  /** Retries a restart that failed to start. */
-  protected abstract tryAgain(process: Process, child: unknown): MaybePromise<unknown>;
+  /** Retries a restart that failed to start; `counts` against the intensity. */
+  protected abstract tryAgain(process: Process, child: unknown, counts: boolean): MaybePromise<unknown>;
   protected abstract stopChildren(process: Process): MaybePromise<unknown>;
 
   init(process: Process, args: readonly unknown[]): unknown {
@@ -56,7 +57,7 @@ export abstract class SupervisorBody<State extends Supervision> extends GenBody 
   invoke(process: Process, envelope: Envelope): unknown {
     const { args, kind, payload } = envelope;
     if (kind === CALL || kind === INLINE_CALL) return this.operate(process, payload as string, args ?? []);
-    if (kind === CAST) return after(this.tryAgain(process, args?.[0]), () => undefined);
+    if (kind === CAST) return after(this.tryAgain(process, args?.[0], args?.[1] !== false), () => undefined);
     const message = payload as Partial<Exit>;
     if (message.type === "EXIT" && message.from !== undefined)
       return after(this.childExited(process, message.from as LocalPid, message.reason as ExitReason), () => undefined);
@@ -108,9 +109,27 @@ export abstract class SupervisorBody<State extends Supervision> extends GenBody 
     return false;
   }
 
-  /** Has `tryAgain` called after what already waits, so that a child that cannot start blocks nobody. */
-  protected later(process: Process, child: unknown): void {
-    process.deliver(new Envelope(CAST, "tryAgain", [child]));
+  /**
+   * Has `tryAgain` called after what already waits, so that a child that cannot start blocks nobody. When a name was
+   * taken, it is by what a killed supervisor left behind: then as soon as that has ended, or the few tries that the
+   * intensity allows would be spent before the orphan gets to run at all.
+   */
+  protected later(process: Process, child: unknown, reason: ExitReason): void {
+    const again = (counts: boolean): void => {
+      process.deliver(new Envelope(CAST, "tryAgain", [child, counts]));
+    };
+    const holder = holderOf(reason)?.process;
+    if (holder === undefined) return again(true);
+    // What comes then is the restart that was counted already, delayed.
+    const ended = (): void => {
+      limit.cancel();
+      again(false);
+    };
+    const limit = process.node.after(LONGEST_WAIT_FOR_NAME_MS, () => {
+      holder.extras?.atExit?.delete(ended);
+      again(true);
+    });
+    atExit(holder, ended);
   }
 
   protected report(
@@ -167,6 +186,18 @@ export abstract class SupervisorBody<State extends Supervision> extends GenBody 
       at: process.node.runtime.clock.wallTime(),
     });
   }
+}
+
+/** After this the name counts as taken for good, and the restart as failed once more. */
+const LONGEST_WAIT_FOR_NAME_MS = 1_000;
+
+/** Who had the name that a child, or a child of that child, was to be started with. */
+function holderOf(reason: ExitReason): LocalPid | undefined {
+  if (typeof reason !== "object" || reason === null) return undefined;
+  const { already_started, shutdown } = reason as { already_started?: unknown; shutdown?: unknown };
+  if (already_started instanceof LocalPid) return already_started;
+  if (typeof shutdown !== "object" || shutdown === null) return undefined;
+  return holderOf((shutdown as { reason?: ExitReason }).reason);
 }
 
 /** Whether a child with this restart type comes back after this reason. */

@@ -195,8 +195,14 @@ class StaticSupervisor extends SupervisorBody<Table> {
       this.stop(process, "shutdown");
   }
 
-  #restart(process: Process, table: Table, child: Child, pid: LocalPid | undefined): MaybePromise<unknown> {
-    if (!this.mayRestart(process, child.id, pid, child.restart)) return undefined;
+  #restart(
+    process: Process,
+    table: Table,
+    child: Child,
+    pid: LocalPid | undefined,
+    counts = true,
+  ): MaybePromise<unknown> {
+    if (counts && !this.mayRestart(process, child.id, pid, child.restart)) return undefined;
     const group = restartGroup(table.flags.strategy, [...table.byId.values()], child);
     return after(this.#stopGroup(process, table, group), () => this.#startGroup(process, table, group));
   }
@@ -221,7 +227,7 @@ class StaticSupervisor extends SupervisorBody<Table> {
           if (outcome.started === undefined && outcome.error !== undefined) {
             this.report(process, "start_error", outcome.error.reason, child.id, undefined, child.restart);
             child.restarting = true;
-            this.later(process, child.id);
+            this.later(process, child.id, outcome.error.reason);
             return false;
           }
           this.#up(process, table, child, outcome);
@@ -230,12 +236,12 @@ class StaticSupervisor extends SupervisorBody<Table> {
     );
   }
 
-  protected tryAgain(process: Process, id: unknown): MaybePromise<unknown> {
+  protected tryAgain(process: Process, id: unknown, counts: boolean): MaybePromise<unknown> {
     const table = this.stateOf(process);
     const child = table.byId.get(id as string);
     // Terminated, deleted or restarted by hand meanwhile.
     if (child === undefined || !child.restarting) return undefined;
-    return this.#restart(process, table, child, undefined);
+    return this.#restart(process, table, child, undefined, counts);
   }
 
   #up(process: Process, table: Table, child: Child, outcome: StartOutcome): void {
