@@ -32,8 +32,10 @@ function isInstalled() {
 }
 
 function install() {
-  // NODE_ENV=production would leave out the development dependencies, which are all of them.
-  run(["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"]);
+  // Not `npm ci`: it refuses a lock without the binaries of every platform, and a registry mirror may lack some of those.
+  // With --no-save the lock decides the versions all the same, and stays as it is (tests/lock.test.ts holds it in step with
+  // the package.json files). NODE_ENV=production would leave out the development dependencies, which are nearly all.
+  run(["install", "--no-save", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"]);
   if (!existsSync(nodePath) || spawnSync(nodePath, ["--version"]).status !== 0) {
     // npm's `node` package fetches its binary in an install script, which npm may be configured to skip.
     run(["rebuild", "node", "--ignore-scripts=false", "--loglevel=error"]);
@@ -49,8 +51,6 @@ function run(args) {
   if (status === 0) return;
   process.stderr.write(`${stdout ?? ""}${stderr ?? ""}`);
   console.error(`interlock: \`npm ${args.join(" ")}\` failed${error ? ` (${error.message})` : ""}.`);
-  console.error(
-    "Is the npm registry reachable, and does package-lock.json match the package.json files (`npm install`)?",
-  );
+  console.error("Is the npm registry reachable? The log of npm above says what it asked for.");
   process.exit(status ?? 1);
 }
