@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { publishedPackages } from "./packages.ts";
 import { root, step } from "./step.ts";
 
-step("format and syntax (biome)", "biome", ["ci", "."]);
+step("format and syntax (biome)", "biome", ["ci", "--error-on-warnings", "."]);
 step("types (tsc)", "tsc", ["-p", "tsconfig.json"]);
 step("typed lint (oxlint)", "oxlint", ["--type-aware", "--deny-warnings"]);
 step("unused code (knip)", "knip", ["--no-progress"]);

@@ -7,7 +7,7 @@ import { posix } from "node:path";
 import { type Expression, type MemberExpression, parseSync, Visitor } from "oxc-parser";
 
 /** Whom each package may import; a package that is not listed fails until it gets a line here. */
-export const packageImports: Readonly<Record<string, readonly string[]>> = {
+const packageImports: Readonly<Record<string, readonly string[]>> = {
   core: [],
   wire: [],
   cluster: ["core", "wire"],
@@ -24,7 +24,7 @@ export const packageImports: Readonly<Record<string, readonly string[]>> = {
  * The folders and top-level files of core, low to high. A line imports from itself and from the lines above it. `process`,
  * `naming` and `node.ts` are one line because a process sends to names and a name leads to a process.
  */
-export const coreLayers: readonly (readonly string[])[] = [
+const coreLayers: readonly (readonly string[])[] = [
   ["builtin.ts", "runtime.ts", "errors.ts"],
   ["report", "scheduler", "process", "naming", "node.ts"],
   ["behaviour"],
@@ -35,13 +35,13 @@ export const coreLayers: readonly (readonly string[])[] = [
 ];
 
 /** Imports of types alone that may go up: they vanish when the types are stripped. */
-export const upwardTypeImports: readonly { readonly from: string; readonly to: string }[] = [
+const upwardTypeImports: readonly { readonly from: string; readonly to: string }[] = [
   // The details of an error are typed by what it is about: pids and exit reasons.
   { from: "errors.ts", to: "process" },
 ];
 
 /** The only files that touch what is outside: the clock, timers, randomness. */
-export const portFiles: readonly string[] = ["packages/core/src/runtime.ts"];
+const portFiles: readonly string[] = ["packages/core/src/runtime.ts"];
 
 const timerGlobals = new Set([
   "setTimeout",
