@@ -32,6 +32,8 @@ export class LocalNode implements Home {
   processCount = 0;
   /** Handles every report after the diagnostics channel; replace it to log in your own way. */
   onReport: ReportHandler = writeToStderr;
+  /** Whether `onReport` is given progress reports as well: ten thousand starts need not make ten thousand of them. */
+  progress = true;
   #ids = 0;
   #first: Process | undefined = undefined;
   #last: Process | undefined = undefined;
@@ -75,6 +77,11 @@ export class LocalNode implements Home {
     return new ProcessTimer(this, undefined, delayMs, callback);
   }
 
+  /** Whether anybody would see a progress report. OTP's logger hides them by its level in the same way. */
+  get wantsProgress(): boolean {
+    return reportChannel.hasSubscribers || (this.progress && this.onReport !== writeToStderr);
+  }
+
   report(report: Report): void {
     if (reportChannel.hasSubscribers) reportChannel.publish(report);
     try {
@@ -103,11 +110,14 @@ export function defaultNode(): LocalNode {
 }
 
 /**
- * Has every report of the default node given to `handler` instead of written to stderr.
+ * Has every report of the default node given to `handler` instead of written to stderr. With `progress: false` none is
+ * made for each start of a child.
  *
  * @example
  * onReport((report) => { if (report.type === "crash") log.error(formatReport(report)); });
  */
-export function onReport(handler: ReportHandler): void {
-  defaultNode().onReport = handler;
+export function onReport(handler: ReportHandler, options?: { readonly progress?: boolean }): void {
+  const node = defaultNode();
+  node.onReport = handler;
+  node.progress = options?.progress ?? true;
 }

@@ -8,7 +8,7 @@ import { GenBody } from "../behaviour/gen.ts";
 import type { InlineCall, PendingCall } from "../process/call.ts";
 import { atExit } from "../process/exit.ts";
 import { type ExitReason, isNormalEnd } from "../process/exit-reason.ts";
-import { CALL, CAST, Envelope, INLINE_CALL } from "../process/mailbox.ts";
+import { CALL, Envelope, INLINE_CALL, SIGNAL } from "../process/mailbox.ts";
 import { LocalPid } from "../process/pid.ts";
 import { type Process, TRAP_EXIT } from "../process/process.ts";
 import type { Exit } from "../process/signal.ts";
@@ -27,6 +27,17 @@ export interface Supervision {
 /** What an operation answers: a value, or an error for its caller alone. */
 export type Answer = { readonly value: unknown } | { readonly error: Error };
 
+/** A restart that failed to start is due again. A signal, not a cast: no mailbox bound may drop it, and nobody else can send it. */
+class TryAgain {
+  readonly child: unknown;
+  readonly counts: boolean;
+
+  constructor(child: unknown, counts: boolean) {
+    this.child = child;
+    this.counts = counts;
+  }
+}
+
 /** As a reason when restarts come too fast. @see supervisor's shutdown report */
 const TOO_FAST: ExitReason = "reached_max_restart_intensity";
 
@@ -36,7 +47,7 @@ export abstract class SupervisorBody<State extends Supervision> extends GenBody 
   protected abstract setUp(
     process: Process,
     args: readonly unknown[],
-  ): MaybePromise<State | { readonly stop: ExitReason }>;
+  ): MaybePromise<State | "ignore" | { readonly stop: ExitReason }>;
   protected abstract operate(process: Process, operation: string, args: readonly unknown[]): MaybePromise<Answer>;
   protected abstract childExited(process: Process, child: LocalPid, reason: ExitReason): MaybePromise<unknown>;
   /** Retries a restart that failed to start; `counts` against the intensity. */
@@ -48,7 +59,8 @@ export abstract class SupervisorBody<State extends Supervision> extends GenBody 
     return this.setUp(process, args);
   }
 
-  ready(process: Process, result: unknown): true | { readonly stop: ExitReason } {
+  ready(process: Process, result: unknown): true | "ignore" | { readonly stop: ExitReason } {
+    if (result === "ignore") return result;
     if ("stop" in (result as object)) return result as { stop: ExitReason };
     process.state = result;
     return true;
@@ -57,11 +69,13 @@ export abstract class SupervisorBody<State extends Supervision> extends GenBody 
   invoke(process: Process, envelope: Envelope): unknown {
     const { args, kind, payload } = envelope;
     if (kind === CALL || kind === INLINE_CALL) return this.operate(process, payload as string, args ?? []);
-    if (kind === CAST) return after(this.tryAgain(process, args?.[0], args?.[1] !== false), () => undefined);
-    const message = payload as Partial<Exit>;
-    if (message.type === "EXIT" && message.from !== undefined)
-      return after(this.childExited(process, message.from as LocalPid, message.reason as ExitReason), () => undefined);
-    this.unexpected(process, payload);
+    if (kind === SIGNAL) {
+      if (payload instanceof TryAgain)
+        return after(this.tryAgain(process, payload.child, payload.counts), () => undefined);
+      const { from, reason, type } = payload as Exit;
+      if (type === "EXIT") return after(this.childExited(process, from as LocalPid, reason), () => undefined);
+    }
+    this.unexpected(process, args === undefined ? payload : [payload, ...args]);
     return undefined;
   }
 
@@ -116,7 +130,7 @@ export abstract class SupervisorBody<State extends Supervision> extends GenBody 
    */
   protected later(process: Process, child: unknown, reason: ExitReason): void {
     const again = (counts: boolean): void => {
-      process.deliver(new Envelope(CAST, "tryAgain", [child, counts]));
+      process.deliver(new Envelope(SIGNAL, new TryAgain(child, counts), undefined));
     };
     const holder = holderOf(reason)?.process;
     if (holder === undefined) return again(true);
@@ -154,6 +168,7 @@ export abstract class SupervisorBody<State extends Supervision> extends GenBody 
   }
 
   protected progress(process: Process, childId: string, childPid: LocalPid): void {
+    if (!process.node.wantsProgress) return;
     process.node.report({
       type: "progress",
       supervisor: process.extras?.name ?? this.label,
