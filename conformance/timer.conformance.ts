@@ -107,6 +107,7 @@ test("timer:start_timer_big: a timer beyond 2^31 milliseconds fires when it is d
 test("timer:huge_timeout: a receive waits for huge times and for ever", () =>
   withTime(async (self, time) => {
     const ended: string[] = [];
+    await time.advance(1_000);
     const wait = (what: string, timeoutMs: number) =>
       spawn<Message>(async (one) => {
         const message = await one.receive({ type: "go" }, { timeoutMs });
