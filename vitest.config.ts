@@ -20,6 +20,8 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "**/dist/**", "**/e2e/**"],
     // Types (`*.types.test.ts`, expectTypeOf) are checked by the tsc of `npm run check`, which reads every test file.
     pool: "forks",
+    // A limit for what hangs, not for what is slow: CI has two cores for everything.
+    testTimeout: 30_000,
     execArgv: ["--conditions=@interlock/source", "--expose-gc"],
   },
 });
