@@ -191,3 +191,5 @@ export {
   removeHandler,
 } from "./behaviour/gen-event.ts";
 export { type Agent, type AgentOptions, type AgentRef, agent } from "./behaviour/agent.ts";
+export { type TaskStreamOptions, taskStream, type ZippedOutcome } from "./behaviour/task-stream.ts";
+export { type TaskSupervisor, type TaskSupervisorOptions, taskSupervisor } from "./supervision/task-supervisor.ts";

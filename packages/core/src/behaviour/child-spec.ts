@@ -25,7 +25,7 @@ export interface ChildOptions {
 export interface ChildSpec extends Omit<ChildOptions, "name" | "mailbox"> {
   readonly id: string;
   /** Starts the child, linked to the caller. `ignored` when it does not want to run. */
-  readonly start: () => Promise<{ readonly pid: Pid }> | Promise<{ readonly ignored: true }>;
+  readonly start: () => Promise<{ readonly pid: Pid } | { readonly ignored: true }>;
   readonly type?: "worker" | "supervisor";
   readonly modules?: readonly string[];
 }

@@ -15,10 +15,10 @@ const store = new AsyncLocalStorage<Process | undefined>({ name: "interlock" });
 const root = new AsyncResource("interlock", { requireManualDestroy: true });
 
 /**
- * A process is heated at every 16th message only: when more than MOST_HOT take turns, each making a resource that the
+ * A process is heated at every 32nd message only: when more than MOST_HOT take turns, each making a resource that the
  * next one drives out would cost more than it saves.
  */
-const HOT = 16;
+const HOT = 32;
 const MOST_HOT = 16_384;
 const hot: (Process | undefined)[] = [];
 let nextHot = 0;

@@ -45,13 +45,20 @@ function startReason(error: unknown): ExitReason {
   return { error: known };
 }
 
+/** `spec` of a child that runs and is never started again, without what it was started with. */
+export function withoutStart(spec: ChildSpec): ChildSpec {
+  const start: ChildSpec["start"] = () =>
+    Promise.reject(badArgument(`start of child ${spec.id}`, "a call", "left alone: a temporary child is started once"));
+  return "body" in spec ? ({ ...spec, args: [] } as ChildSpec) : { ...spec, start };
+}
+
 const RESTARTS = ["permanent", "transient", "temporary"];
 
 /** **Errors** `INTERLOCK_BAD_ARGUMENT` names the first fault. */
 export function checkSpec(spec: ChildSpec, autoShutdown: AutoShutdown): void {
   if (typeof spec !== "object" || spec === null)
     throw badArgument("a child spec", spec, "an object: Module.child(args)");
-  const { id, restart = "permanent", shutdownMs, significant = false, start, type = "worker" } = spec;
+  const { id, modules = [], restart = "permanent", shutdownMs, significant = false, start, type = "worker" } = spec;
   const of = (key: string): string => `${key} of child ${String(id)}`;
   if (typeof id !== "string" || id === "") throw badArgument("id of a child", id, "a non-empty string");
   if (typeof start !== "function") throw badArgument(of("start"), start, "a function");
@@ -64,6 +71,8 @@ export function checkSpec(spec: ChildSpec, autoShutdown: AutoShutdown): void {
     !(typeof shutdownMs === "number" && shutdownMs >= 0)
   )
     throw badArgument(of("shutdownMs"), shutdownMs, 'milliseconds, "infinity" or "brutal_kill"');
+  if (!Array.isArray(modules) || !modules.every((name) => typeof name === "string"))
+    throw badArgument(of("modules"), modules, "an array of names");
   if (typeof significant !== "boolean") throw badArgument(of("significant"), significant, "a boolean");
   if (significant && restart === "permanent")
     throw badArgument(of("significant"), true, "false: a permanent child is always restarted");

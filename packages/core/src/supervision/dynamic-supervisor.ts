@@ -13,11 +13,11 @@ import type { Name } from "../naming/name.ts";
 import { type ExitReason, isNormalEnd } from "../process/exit-reason.ts";
 import { LocalPid, type Pid } from "../process/pid.ts";
 import type { Process } from "../process/process.ts";
-import { outcomeOf, type StartOutcome, startChild as startBySpec } from "./child.ts";
+import { checkSpec, outcomeOf, type StartOutcome, startChild as startBySpec } from "./child.ts";
 import { type AutoShutdown, checkFlags, type RestartLimits } from "./flags.ts";
 import { RestartHistory } from "./restart-intensity.ts";
 import { after, type MaybePromise } from "./sequence.ts";
-import { type ShutdownMs, shutDown } from "./shutdown.ts";
+import { type ShutdownMs, shutDown, WaitingExits } from "./shutdown.ts";
 import { type ChildCounts, type ChildInfo, childProblem, startFailed } from "./supervisor.ts";
 import { type Answer, comesBack, type Supervision, SupervisorBody } from "./supervisor-body.ts";
 
@@ -50,7 +50,7 @@ export interface DynamicSupervisor<Args extends readonly unknown[], R> extends S
    * **Errors** `INTERLOCK_MAX_CHILDREN`, `INTERLOCK_START_FAILED`, `INTERLOCK_START_IGNORED`.
    */
   startChild(...args: Args): Promise<R>;
-  /** **Errors** `INTERLOCK_CHILD` (`not_found`). */
+  /** Nothing to do for a process that has ended. **Errors** `INTERLOCK_CHILD` (`not_found`) for one of somebody else. */
   terminateChild(pid: Pid): Promise<void>;
   whichChildren(): Promise<readonly ChildInfo[]>;
   countChildren(): Promise<ChildCounts>;
@@ -63,17 +63,10 @@ export interface DynamicSupervisor<Args extends readonly unknown[], R> extends S
 /** The arguments of a child, which are all that is kept of it. */
 type ChildArgs = readonly unknown[];
 
-/** A child that failed to start again. */
-class Restarting {
-  readonly args: ChildArgs;
-  constructor(args: ChildArgs) {
-    this.args = args;
-  }
-}
-
 interface Children extends Supervision {
   readonly running: Map<LocalPid, ChildArgs>;
-  readonly restarting: Set<Restarting>;
+  /** Children that failed to start again, by their last pid. */
+  readonly restarting: Map<LocalPid, ChildArgs>;
 }
 
 const NO_ARGUMENTS: ChildArgs = [];
@@ -110,7 +103,7 @@ class SimpleOneForOne extends SupervisorBody<Children> {
       flags: checkFlags(this.#options),
       history: new RestartHistory(),
       running: new Map(),
-      restarting: new Set(),
+      restarting: new Map(),
     };
   }
 
@@ -185,7 +178,7 @@ class SimpleOneForOne extends SupervisorBody<Children> {
       return undefined;
     }
     if (!this.mayRestart(process, this.#template.id, pid, this.#restart)) return undefined;
-    return this.#startAgain(process, children, new Restarting(args));
+    return this.#startAgain(process, children, pid, args);
   }
 
   #significantEnded(process: Process, children: Children): void {
@@ -195,36 +188,42 @@ class SimpleOneForOne extends SupervisorBody<Children> {
       this.stop(process, "shutdown");
   }
 
-  #startAgain(process: Process, children: Children, child: Restarting): MaybePromise<unknown> {
-    return after(this.#start(process, child.args), (outcome) => {
+  #startAgain(process: Process, children: Children, old: LocalPid, args: ChildArgs): MaybePromise<unknown> {
+    return after(this.#start(process, args), (outcome) => {
       if (outcome.started === undefined && outcome.error !== undefined) {
         this.report(process, "start_error", outcome.error.reason, this.#template.id, undefined, this.#restart);
-        children.restarting.add(child);
-        this.later(process, child, outcome.error.reason);
+        children.restarting.set(old, args);
+        this.later(process, old, outcome.error.reason);
         return;
       }
-      children.restarting.delete(child);
+      children.restarting.delete(old);
       // OTP: an ignored child of a simple_one_for_one supervisor is not kept.
-      if (outcome.started !== undefined) this.#up(process, children, child.args, outcome.started.pid);
+      if (outcome.started !== undefined) this.#up(process, children, args, outcome.started.pid);
     });
   }
 
   protected tryAgain(process: Process, child: unknown, counts: boolean): MaybePromise<unknown> {
     const children = this.stateOf(process);
-    if (!children.restarting.has(child as Restarting)) return undefined;
+    const old = child as LocalPid;
+    const args = children.restarting.get(old);
+    // Terminated meanwhile.
+    if (args === undefined) return undefined;
     if (counts && !this.mayRestart(process, this.#template.id, undefined, this.#restart)) return undefined;
-    return this.#startAgain(process, children, child as Restarting);
+    return this.#startAgain(process, children, old, args);
   }
 
   #terminate(process: Process, children: Children, pid: unknown): MaybePromise<Answer> {
-    if (!(pid instanceof LocalPid) || !children.running.has(pid))
+    if (!(pid instanceof LocalPid)) return { error: childProblem(this.label, String(pid), "not_found") };
+    if (!children.running.delete(pid)) {
+      // OTP: what is gone, or waits for another try, needs no stopping.
+      if (children.restarting.delete(pid) || pid.process === undefined) return { value: undefined };
       return { error: childProblem(this.label, String(pid), "not_found") };
-    children.running.delete(pid);
+    }
     return after(this.#stopOne(process, pid), () => ({ value: undefined }));
   }
 
-  #stopOne(process: Process, pid: LocalPid): MaybePromise<unknown> {
-    return after(shutDown(process, pid, this.#shutdownMs), (reason) => {
+  #stopOne(process: Process, pid: LocalPid, waiting?: WaitingExits): MaybePromise<unknown> {
+    return after(shutDown(process, pid, this.#shutdownMs, waiting), (reason) => {
       this.reportOddShutdown(process, reason, this.#shutdownMs, this.#template.id, pid, this.#restart);
       return true;
     });
@@ -233,14 +232,15 @@ class SimpleOneForOne extends SupervisorBody<Children> {
   /** All at once: each has its shutdown time, and they spend it side by side. */
   protected stopChildren(process: Process): MaybePromise<unknown> {
     const children = this.stateOf(process);
-    const waiting: Promise<unknown>[] = [];
+    const exits = new WaitingExits(process);
+    const pending: Promise<unknown>[] = [];
     for (const pid of children.running.keys()) {
-      const stopped = this.#stopOne(process, pid);
-      if (stopped instanceof Promise) waiting.push(stopped);
+      const stopped = this.#stopOne(process, pid, exits);
+      if (stopped instanceof Promise) pending.push(stopped);
     }
     children.running.clear();
     children.restarting.clear();
-    return waiting.length === 0 ? undefined : Promise.all(waiting);
+    return pending.length === 0 ? undefined : Promise.all(pending);
   }
 
   #which(children: Children): readonly ChildInfo[] {
@@ -248,7 +248,7 @@ class SimpleOneForOne extends SupervisorBody<Children> {
     const running = [...children.running.keys()].map(
       (pid): ChildInfo => ({ id: pid.toString(), pid, status: "running", type, modules }),
     );
-    const restarting = [...children.restarting].map(
+    const restarting = [...children.restarting.keys()].map(
       (): ChildInfo => ({ id, pid: undefined, status: "restarting", type, modules }),
     );
     return [...restarting, ...running.reverse()];
@@ -272,11 +272,13 @@ export function dynamicSupervisor<Args extends readonly unknown[], R>(
   options?: DynamicSupervisorOptions,
 ): DynamicSupervisor<Args, R>;
 export function dynamicSupervisor(of: Supervisable, options: DynamicSupervisorOptions = {}): never {
-  checkFlags(options);
+  const { autoShutdown } = checkFlags(options);
   if (options.maxChildren !== undefined && !(options.maxChildren >= 0))
     throw badArgument("maxChildren", options.maxChildren, "a whole number, 0 or more");
   let latest: LocalPid | undefined;
   const template = of.child([]);
+  const { restart = template.restart, shutdownMs = template.shutdownMs, significant = false } = options;
+  checkSpec({ ...template, restart, shutdownMs, significant } as ChildSpec, autoShutdown);
   const body = new SimpleOneForOne(of, template, options, (pid) => {
     latest = pid;
   });

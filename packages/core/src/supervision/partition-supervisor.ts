@@ -39,7 +39,8 @@ class PartitionName extends NameBase {
 
   whereis(node: LocalNode): LocalPid | undefined {
     const process = nameBase(this.#supervisor).whereis(node)?.process;
-    if (process === undefined) throw notRunning(this.#supervisor);
+    // Without a state it is still starting its partitions.
+    if (process?.state === undefined) throw notRunning(this.#supervisor);
     const { byId } = process.state as { byId: ReadonlyMap<string, { readonly pid: LocalPid | undefined }> };
     return byId.get(String(partitionOf(this.#key, byId.size)))?.pid;
   }

@@ -5,17 +5,19 @@
  */
 import { type ChildOptions, type ChildSpec, childSpec, type Restart } from "../behaviour/child-spec.ts";
 import { callServer, pidAt, stopServer } from "../behaviour/client.ts";
+import { badReturn } from "../behaviour/gen-server.ts";
+import { type Ignore, Result } from "../behaviour/reply.ts";
 import { type Start, startWith } from "../behaviour/start.ts";
 import { badArgument, InterlockError } from "../errors.ts";
 import { checkedName, type Name } from "../naming/name.ts";
 import { type ExitReason, isNormalEnd, showReason } from "../process/exit-reason.ts";
 import type { LocalPid, Pid } from "../process/pid.ts";
 import type { Process } from "../process/process.ts";
-import { checkSpec, type StartOutcome, startChild } from "./child.ts";
-import { type AutoShutdown, checkFlags, type RestartLimits } from "./flags.ts";
+import { checkSpec, type StartOutcome, startChild, withoutStart } from "./child.ts";
+import { type AutoShutdown, checkFlags, type Flags, type RestartLimits } from "./flags.ts";
 import { RestartHistory } from "./restart-intensity.ts";
 import { after, inSequence, type MaybePromise } from "./sequence.ts";
-import { type ShutdownMs, shutDown } from "./shutdown.ts";
+import { type ShutdownMs, shutDown, WaitingExits } from "./shutdown.ts";
 import { restartGroup, type Strategy } from "./strategy.ts";
 import { type Answer, comesBack, type Supervision, SupervisorBody } from "./supervisor-body.ts";
 
@@ -54,7 +56,7 @@ export interface SupervisorRef extends AsyncDisposable {
   whichChildren(): Promise<readonly ChildInfo[]>;
   /** @see supervisor:count_children/1 */
   countChildren(): Promise<ChildCounts>;
-  /** @see supervisor:get_childspec/2 */
+  /** The spec with every default filled in. **Errors** `INTERLOCK_CHILD` (`not_found`). @see supervisor:get_childspec/2 */
   getChildSpec(id: string): Promise<ChildSpec>;
   /** Stops the supervisor with all its children. */
   stop(reason?: ExitReason, timeoutMs?: number): Promise<void>;
@@ -65,8 +67,8 @@ export interface SupervisorModule<Args extends readonly unknown[]> extends Resta
   readonly strategy: Strategy;
   /** Default `"never"`. */
   readonly autoShutdown?: AutoShutdown;
-  /** The children in start order. */
-  readonly children: (...args: Args) => readonly ChildSpec[];
+  /** The children in start order, or `ignore()`: no supervisor is wanted. */
+  readonly children: (...args: Args) => readonly ChildSpec[] | Ignore;
 }
 
 export interface Supervisor<Args extends readonly unknown[]> extends Start<Args, SupervisorRef> {
@@ -95,12 +97,18 @@ class Child {
   get shutdownMs(): ShutdownMs {
     return this.spec.shutdownMs ?? (this.spec.type === "supervisor" ? "infinity" : 5_000);
   }
+
+  /** The spec with its defaults. */
+  get fullSpec(): ChildSpec {
+    const { restart, shutdownMs, spec } = this;
+    return { type: "worker", modules: [spec.id], significant: false, ...spec, restart, shutdownMs };
+  }
 }
 
 interface Table extends Supervision {
   readonly args: readonly unknown[];
   /** In start order. */
-  readonly byId: Map<string, Child>;
+  byId: Map<string, Child>;
   readonly byPid: Map<LocalPid, Child>;
 }
 
@@ -114,15 +122,14 @@ class StaticSupervisor extends SupervisorBody<Table> {
     this.#module = module;
   }
 
-  protected setUp(process: Process, args: readonly unknown[]): MaybePromise<Table | { readonly stop: ExitReason }> {
+  protected setUp(
+    process: Process,
+    args: readonly unknown[],
+  ): MaybePromise<Table | "ignore" | { readonly stop: ExitReason }> {
     const flags = checkFlags(this.#module);
-    const specs = this.#specs(args);
-    const table: Table = { args, flags, history: new RestartHistory(), byId: new Map(), byPid: new Map() };
-    for (const spec of specs) {
-      checkSpec(spec, flags.autoShutdown);
-      if (table.byId.has(spec.id)) throw badArgument("children", spec.id, "specs with different ids");
-      table.byId.set(spec.id, new Child(spec));
-    }
+    const byId = childrenOf(this.#module, args, flags);
+    if (byId === undefined) return "ignore";
+    const table: Table = { args, flags, history: new RestartHistory(), byId, byPid: new Map() };
     let failure: { readonly stop: ExitReason } | undefined;
     const all = inSequence([...table.byId.values()], (child) =>
       after(startChild(child.spec, process), (outcome) => {
@@ -139,13 +146,6 @@ class StaticSupervisor extends SupervisorBody<Table> {
     return after(all, () =>
       failure === undefined ? table : after(this.#stopAll(process, table), () => failure as { stop: ExitReason }),
     );
-  }
-
-  #specs(args: readonly unknown[]): readonly ChildSpec[] {
-    const specs = this.#module.children(...(args as never[]));
-    if (!Array.isArray(specs))
-      throw badArgument(`children of ${this.label}`, specs, "a function that returns an array of child specs");
-    return specs;
   }
 
   protected operate(process: Process, operation: string, args: readonly unknown[]): MaybePromise<Answer> {
@@ -165,7 +165,7 @@ class StaticSupervisor extends SupervisorBody<Table> {
         return { value: countsOf([...table.byId.values()]) };
       case "getChildSpec": {
         const child = table.byId.get(args[0] as string);
-        return child === undefined ? this.#problem(args[0] as string, "not_found") : { value: child.spec };
+        return child === undefined ? this.#problem(args[0] as string, "not_found") : { value: child.fullSpec };
       }
       default:
         return { error: badArgument("operation", operation, "one of a supervisor's") };
@@ -190,7 +190,10 @@ class StaticSupervisor extends SupervisorBody<Table> {
 
   #significantEnded(process: Process, table: Table): void {
     const { autoShutdown } = table.flags;
-    const others = [...table.byPid.values()].some((child) => child.spec.significant === true);
+    // OTP: a significant child that is being restarted is still there.
+    const others = [...table.byId.values()].some(
+      ({ pid, restarting, spec }) => spec.significant === true && (pid !== undefined || restarting),
+    );
     if (autoShutdown === "any_significant" || (autoShutdown === "all_significant" && !others))
       this.stop(process, "shutdown");
   }
@@ -203,15 +206,18 @@ class StaticSupervisor extends SupervisorBody<Table> {
     counts = true,
   ): MaybePromise<unknown> {
     if (counts && !this.mayRestart(process, child.id, pid, child.restart)) return undefined;
-    const group = restartGroup(table.flags.strategy, [...table.byId.values()], child);
+    const group = restartGroup(table.flags.strategy, table.byId.values(), child);
     return after(this.#stopGroup(process, table, group), () => this.#startGroup(process, table, group));
   }
 
   /** Stops in reverse order. Temporary children of a group are gone for good. */
   #stopGroup(process: Process, table: Table, group: readonly Child[]): MaybePromise<unknown> {
     if (group.length === 1 && group[0]?.pid === undefined) return true;
+    const waiting = new WaitingExits(process);
     return inSequence([...group].reverse(), (child) =>
-      after(this.#stopOne(process, table, child), () => {
+      after(this.#stopOne(process, table, child, waiting), () => {
+        // OTP: whoever waited for another try is started in its turn, or waits for the one that cannot be.
+        child.restarting = false;
         if (child.restart === "temporary") table.byId.delete(child.id);
         return true;
       }),
@@ -253,6 +259,7 @@ class StaticSupervisor extends SupervisorBody<Table> {
       return;
     }
     table.byPid.set(child.pid, child);
+    if (child.restart === "temporary") child.spec = withoutStart(child.spec);
     this.progress(process, child.id, child.pid);
   }
 
@@ -309,43 +316,65 @@ class StaticSupervisor extends SupervisorBody<Table> {
     return { value: undefined };
   }
 
-  #stopOne(process: Process, table: Table, child: Child): MaybePromise<boolean> {
+  #stopOne(process: Process, table: Table, child: Child, waiting?: WaitingExits): MaybePromise<boolean> {
     const { pid } = child;
     if (pid === undefined) return true;
     table.byPid.delete(pid);
     child.pid = undefined;
-    return after(shutDown(process, pid, child.shutdownMs), (reason) => {
+    return after(shutDown(process, pid, child.shutdownMs, waiting), (reason) => {
       this.reportOddShutdown(process, reason, child.shutdownMs, child.id, pid, child.restart);
       return true;
     });
   }
 
   #stopAll(process: Process, table: Table): MaybePromise<unknown> {
-    return inSequence([...table.byId.values()].reverse(), (child) => this.#stopOne(process, table, child));
+    const waiting = new WaitingExits(process);
+    return inSequence([...table.byId.values()].reverse(), (child) => this.#stopOne(process, table, child, waiting));
   }
 
   protected stopChildren(process: Process): MaybePromise<unknown> {
     return this.#stopAll(process, this.stateOf(process));
   }
 
-  /** OTP: specs of known ids are replaced, new children are added, not started; children that run are left alone. */
+  /**
+   * OTP: specs of known ids are replaced, new children are added, not started; children that run are left alone, and
+   * those that the new list does not name come after it. With a fault in the new list all stays as it was.
+   */
   override codeChange(process: Process, _oldVersion: string, replacement: unknown): void {
     const module = (replacement as { module?: SupervisorModule<readonly never[]> } | undefined)?.module ?? this.#module;
     const flags = checkFlags(module);
     const table = this.stateOf(process);
-    const specs = module.children(...(table.args as never[]));
-    for (const spec of specs) checkSpec(spec, flags.autoShutdown);
-    for (const spec of specs) {
-      const known = table.byId.get(spec.id);
-      if (known === undefined) table.byId.set(spec.id, new Child(spec));
-      else known.spec = spec;
+    const byId = childrenOf(module, table.args, flags);
+    if (byId === undefined) return;
+    for (const [id, known] of table.byId) {
+      known.spec = byId.get(id)?.spec ?? known.spec;
+      byId.set(id, known);
     }
+    table.byId = byId;
     table.flags = flags;
   }
 
   #problem(id: string, problem: ChildProblem, pid?: LocalPid): Answer {
     return { error: childProblem(this.label, id, problem, pid) };
   }
+}
+
+/** The children that `module` lists, in start order; undefined when it wants no supervisor. */
+function childrenOf(
+  module: SupervisorModule<readonly never[]>,
+  args: readonly unknown[],
+  { autoShutdown }: Flags,
+): Map<string, Child> | undefined {
+  const specs = module.children(...(args as never[]));
+  if (specs instanceof Result && specs.kind === "ignore") return undefined;
+  if (!Array.isArray(specs)) throw badReturn(module.name, "children", specs);
+  const byId = new Map<string, Child>();
+  for (const spec of specs as readonly ChildSpec[]) {
+    checkSpec(spec, autoShutdown);
+    if (byId.has(spec.id)) throw badArgument("children", spec.id, "specs with different ids");
+    byId.set(spec.id, new Child(spec));
+  }
+  return byId;
 }
 
 export type ChildProblem = "not_found" | "running" | "restarting" | "already_present" | "already_started";
@@ -396,7 +425,8 @@ function countsOf(children: readonly Child[]): ChildCounts {
   const supervisors = children.filter((child) => child.spec.type === "supervisor").length;
   return {
     specs: children.length,
-    active: children.filter((child) => child.pid !== undefined).length,
+    // OTP: one that has just ended is not active, though its EXIT still waits.
+    active: children.filter((child) => child.pid?.process !== undefined).length,
     supervisors,
     workers: children.length - supervisors,
   };
