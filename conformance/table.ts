@@ -11,6 +11,9 @@ export type Entry =
 export type Row = readonly [number: number, entry: Entry];
 
 export const table: readonly Row[] = [
+  ...tested("agent", {
+    439: "agent:start_link/2 workflow",
+  }),
   ...tested("application", {
     146: "supervisor:faulty_application_shutdown",
     384: "application:ensure_all_started",
@@ -73,6 +76,8 @@ export const table: readonly Row[] = [
     243: "gen_statem:start1",
     244: "gen_statem:stop5",
     245: "gen_statem:abnormal1",
+    246: "gen_statem:abnormal1clean",
+    247: "gen_statem:abnormal1dirty",
     248: "gen_statem:abnormal2",
     249: "gen_statem:shutdown",
     250: "gen_statem:stop_and_reply",
@@ -209,6 +214,25 @@ export const table: readonly Row[] = [
     236: "sys:trace",
     237: "sys:special_process",
   }),
+  ...tested("task", {
+    412: "task:async/1",
+    413: "task:exits on task error",
+    414: "task:demonitors and unalias on timeout",
+    415: "task:raises when invoked from a non-owner process",
+    416: "task:yield returns nil on timeout",
+    417: "task:yield_many with limit",
+    418: "task:shutdown returns {:ok,result} when reply in queue",
+    419: "task:shutdown brutal_kill",
+    420: "task:ignore discards late replies",
+    421: "task:await_many exits immediately when any task crashes",
+    422: "task:async_stream streams with slowest first",
+    423: "task:async_stream timeout / on_timeout kill_task",
+    424: "task:async_stream shuts down unused tasks",
+    425: "task:with $callers",
+    426: "task/supervisor:async_nolink",
+    427: "task/supervisor:raises when :max_children is reached",
+    428: "task/supervisor:terminate_child/2",
+  }),
   ...tested("timer", {
     103: "timer:start_timer_1",
     104: "timer:send_after_2",
@@ -242,6 +266,7 @@ export const table: readonly Row[] = [
     [328, 383],
   ),
   ...later("cli", [450, 451]),
+  ...later("callback modules", 259),
   ...later("enterLoop", [212, 213]),
   ...later("hibernateAfterMs", 215),
   ...notJs({
