@@ -4,6 +4,7 @@
  */
 interface Builtins {
   readonly "node:util": typeof import("node:util");
+  readonly "node:fs": typeof import("node:fs");
   readonly "node:fs/promises": typeof import("node:fs/promises");
 }
 

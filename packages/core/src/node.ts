@@ -3,6 +3,7 @@
  * `createNode` of the cluster package and simulations make further ones.
  */
 import { useContainment } from "./process/containment.ts";
+import { unowned } from "./process/context.ts";
 import type { Home, NodeName } from "./process/pid.ts";
 import { LocalPid } from "./process/pid.ts";
 import type { Process } from "./process/process.ts";
@@ -82,7 +83,12 @@ export class LocalNode implements Home {
     return reportChannel.hasSubscribers || (this.progress && this.onReport !== writeToStderr);
   }
 
+  /** What a handler starts belongs to nobody: an error of its socket must not be taken for one of the process it reports. */
   report(report: Report): void {
+    unowned(() => this.#tell(report));
+  }
+
+  #tell(report: Report): void {
     if (reportChannel.hasSubscribers) reportChannel.publish(report);
     try {
       this.onReport(report);

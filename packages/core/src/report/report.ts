@@ -102,9 +102,17 @@ export function formatReport(report: Report): string {
   }
 }
 
-/** Writes everything but progress to stderr. */
+/**
+ * Writes everything but progress to stderr. Straight to the descriptor: a stream whose reader has gone would raise an
+ * error of its own, and a service must not die of having nobody to complain to.
+ */
 export const writeToStderr: ReportHandler = (report) => {
-  if (report.type !== "progress") process.stderr.write(`${formatReport(report)}\n`);
+  if (report.type === "progress") return;
+  try {
+    builtin("node:fs").writeSync(2, `${formatReport(report)}\n`);
+  } catch {
+    // Closed, or full and not blocking: the report was published on the channel all the same.
+  }
 };
 
 function stackOf(reason: ExitReason): string | undefined {
