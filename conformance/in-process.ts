@@ -28,7 +28,9 @@ export function crashesOf(pid: Pid): readonly Report[] {
 export function inProcess(steps: (self: Self<Message>) => unknown, node?: LocalNode): Promise<void> {
   return new Promise((resolve, reject) => {
     const run = async (self: Self<Message>): Promise<void> => {
-      void monitor(self.pid).then(({ reason }) => reject(new Error("The process of the test ended", { cause: reason })));
+      void monitor(self.pid).then(({ reason }) =>
+        reject(new Error("The process of the test ended", { cause: reason })),
+      );
       try {
         await steps(self);
         resolve();
