@@ -61,7 +61,7 @@ const suites: readonly Suite[] = [
   },
   {
     name: "bench",
-    command: ["npm", "run", "bench", "--", "--quick", "--json"],
+    command: ["npm", "run", "bench", "--", "--quick", `--json=${join(scratch, "bench.json")}`],
     needs: "bench/src/main.ts",
     limitMs: minutes(6),
   },
