@@ -2,10 +2,12 @@ import {
   exit,
   genServer,
   isAlive,
+  monitor,
   noreply,
   processInfo,
   reply,
   send,
+  sendAfter,
   spawn,
   sys,
   type TraceEvent,
@@ -121,4 +123,25 @@ test("sys:special_process: a plain process serves system requests too, whatever 
     expect(isAlive(plain)).toBe(true);
     exit(plain, "kill");
     await expect(sys.getStatus(plain)).rejects.toThrow(expect.objectContaining({ code: "INTERLOCK_NOPROC" }));
+  }));
+
+test("a suspended plain process whose receive times out goes on when it is resumed", () =>
+  inProcess(async () => {
+    const pid = spawn(async (self) => {
+      await self.receive({ type: "never" } as never, { timeoutMs: 1 });
+    });
+    await sys.suspend(pid);
+    // A later timer than the receive's own has fired: that one is over by now.
+    await new Promise(
+      (resolve) =>
+        void sendAfter(
+          5,
+          spawn(async (self) => resolve(await self.receive())),
+          "over" as never,
+        ),
+    );
+    expect(isAlive(pid)).toBe(true);
+    const ended = monitor(pid);
+    await sys.resume(pid);
+    expect((await ended).reason).toBe("normal");
   }));

@@ -74,8 +74,7 @@ export function callServer(
   if (process.node.freeze) deepFreeze(args);
   const inHandler = caller !== undefined && (caller.flags & (RUNNING | BUSY)) !== 0;
   if (inHandler) {
-    const refusal = process === caller ? callingSelf(process, operation) : cycleOf(caller, process);
-    if (refusal !== undefined) return Promise.reject(refusal);
+    if (process === caller) return Promise.reject(callingSelf(process, operation));
   } else if (
     // An idle callee answers on the caller's stack. Not from within a handler: whether that awaits the call, and so may
     // close a cycle, shows only when it has returned.
@@ -95,7 +94,21 @@ export function callServer(
   call.edge = inHandler;
   if (signal !== undefined) abortWith(call, signal);
   process.deliver(call);
+  if (inHandler && process.calls !== undefined && cycleOf(caller, process) !== undefined) refuseIfCycle(caller, call);
   return call.promise;
+}
+
+/**
+ * Fails a call that closes a cycle, once this turn's microtasks are done: whether an async handler awaits the call that
+ * it started or has returned meanwhile shows only then. A callee that is waiting cannot have begun with it before.
+ */
+function refuseIfCycle(caller: Process, call: PendingCall): void {
+  caller.node.scheduler.atTurnEnd(() => {
+    const refusal = call.edge && !call.settled ? cycleOf(caller, call.callee) : undefined;
+    if (refusal === undefined) return;
+    call.refused = true;
+    call.fail(refusal);
+  });
 }
 
 export function castServer(target: Pid | Name, operation: string, args: readonly unknown[]): void {

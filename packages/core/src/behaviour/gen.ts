@@ -16,7 +16,17 @@ import { atExit, die } from "../process/exit.ts";
 import { type ExitReason, ProcessExit, reasonOf, showReason } from "../process/exit-reason.ts";
 import { expectEnd, lingered } from "../process/lingering.ts";
 import { join, unlink } from "../process/link.ts";
-import { CALL, CAST, type Envelope, INLINE_CALL, LEND_AT, type MailboxOptions, MESSAGE, SIGNAL, SYSTEM } from "../process/mailbox.ts";
+import {
+  CALL,
+  CAST,
+  type Envelope,
+  INLINE_CALL,
+  LEND_AT,
+  type MailboxOptions,
+  MESSAGE,
+  SIGNAL,
+  SYSTEM,
+} from "../process/mailbox.ts";
 import type { LocalMonitor } from "../process/monitor.ts";
 import { each } from "../process/one-or-many.ts";
 import { isThenable } from "../process/plain.ts";
@@ -126,6 +136,7 @@ export abstract class GenBody implements Body {
   /** Handles one envelope. False when the loop must not go on: the process is busy or has ended. */
   protected handle(process: Process, envelope: Envelope): boolean {
     const { kind } = envelope;
+    if (kind === CALL && (envelope as PendingCall).refused) return true;
     process.reductions++;
     // Who asks must hear of the end. For a cast or a message it is noted only once it matters, when the handler fails,
     // stops or turns out to be asynchronous: the store costs as much as the rest of the loop (process.ts, `deliver`).

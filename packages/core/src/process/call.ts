@@ -33,6 +33,8 @@ export class PendingCall extends Envelope implements Timed {
   deferred = false;
   /** Whether the caller's handler was unreturned when it called: only then may it be awaiting, and close a cycle. */
   edge = false;
+  /** It would have closed a cycle: the callee passes over it. */
+  refused = false;
   readonly timeoutMs: number;
   due = 0;
   order = 0;

@@ -58,6 +58,8 @@ export class PlainBody implements Body {
   #reject: Reject | undefined = undefined;
   #selection: Selection | undefined = undefined;
   #timeout: ReceiveTimeout | undefined = undefined;
+  /** Its time was over while the process was suspended. */
+  #expired = false;
   /** A message that was found when the turn's time was over: handed out in the next slice. */
   #parked: Envelope | undefined = undefined;
   #skipped: SkippedMessages | undefined = undefined;
@@ -115,7 +117,7 @@ export class PlainBody implements Body {
       reject(error);
       return;
     }
-    if (found !== undefined) this.#answer(process, found.payload);
+    if (found !== undefined || this.#expired) this.#answer(process, found?.payload);
   }
 
   wake(process: Process, envelope: Envelope): void {
@@ -173,7 +175,9 @@ export class PlainBody implements Body {
   timedOut(process: Process): void {
     // OTP: what came in time is seen, although its slice has not come yet.
     if ((process.flags & (QUEUED | SUSPENDED)) === QUEUED) runAs(process, searchPlain, this);
-    if (this.#resolve !== undefined) this.#answer(process, undefined);
+    if (this.#resolve === undefined) return;
+    if ((process.flags & SUSPENDED) === 0) this.#answer(process, undefined);
+    else this.#expired = true; // It goes on when it is resumed, with what has come by then.
   }
 
   ended(process: Process): void {
@@ -244,6 +248,7 @@ export class PlainBody implements Body {
   #stopWaiting(process: Process): void {
     this.#resolve = this.#reject = undefined;
     this.#selection = undefined;
+    this.#expired = false;
     if (this.#timeout !== undefined) process.node.scheduler.timers.cancel(this.#timeout);
   }
 
