@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { publishedPackages } from "./packages.ts";
 import { root, step } from "./step.ts";
 
-step("format and syntax (biome)", "biome", ["ci", "--error-on-warnings", "."]);
+// Biome colours its output even for a pipe and with NO_COLOR, unless told.
+const colours = `--colors=${process.stdout.isTTY ? "force" : "off"}`;
+
+step("format and syntax (biome)", "biome", ["ci", "--error-on-warnings", colours, "."]);
 step("types (tsc)", "tsc", ["-p", "tsconfig.json"]);
 step("typed lint (oxlint)", "oxlint", ["--type-aware", "--deny-warnings"]);
 step("unused code (knip)", "knip", ["--no-progress"]);

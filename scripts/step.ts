@@ -28,7 +28,7 @@ export function step(name: string, command: string, args: readonly string[], cwd
   process.exit(1);
 }
 
-/** Colour only for a terminal. Biome takes even FORCE_COLOR=0 for a yes, so the variable is left out otherwise. */
+/** Colour only for a terminal; some tools take even FORCE_COLOR=0 for a yes, so the variable is left out otherwise. */
 function coloured({ FORCE_COLOR: _, ...rest }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return process.stdout.isTTY ? { ...rest, FORCE_COLOR: "1" } : { ...rest, NO_COLOR: "1" };
 }
