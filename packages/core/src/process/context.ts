@@ -20,6 +20,16 @@ const root = new AsyncResource("interlock", { requireManualDestroy: true });
  */
 const HOT = 32;
 const MOST_HOT = 16_384;
+/** The context of a hot process, and where in the pool it stands. */
+export class HotContext extends AsyncResource {
+  readonly place: number;
+
+  constructor(place: number) {
+    super("interlock", { requireManualDestroy: true });
+    this.place = place;
+  }
+}
+
 const hot: (Process | undefined)[] = [];
 let nextHot = 0;
 
@@ -70,9 +80,16 @@ function enter<A, R>(process: Process, slice: (process: Process, argument: A) =>
 function heat(process: Process): void {
   const coldest = hot[nextHot];
   if (coldest !== undefined) coldest.context = undefined;
-  process.context = new AsyncResource("interlock", { requireManualDestroy: true });
+  process.context = new HotContext(nextHot);
   hot[nextHot] = process;
   nextHot = (nextHot + 1) % MOST_HOT;
+}
+
+/** Takes the prebuilt context of a process that ends: the pool must not keep the dead. */
+export function cool(process: Process): void {
+  if (process.context === undefined) return;
+  hot[process.context.place] = undefined;
+  process.context = undefined;
 }
 
 /**

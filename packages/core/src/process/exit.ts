@@ -8,7 +8,7 @@
 import { InterlockError } from "../errors.ts";
 import { processExited } from "../report/telemetry.ts";
 import type { InlineCall, PendingCall } from "./call.ts";
-import { runAs } from "./context.ts";
+import { cool, runAs } from "./context.ts";
 import { type ExitReason, fenceError, showReason } from "./exit-reason.ts";
 import { CALL, Envelope, INLINE_CALL, SIGNAL, SYSTEM } from "./mailbox.ts";
 import { each, type OneOrMany, remove } from "./one-or-many.ts";
@@ -99,7 +99,8 @@ function bury(process: Process): void {
   if (extras !== undefined && (extras.abort !== undefined || extras.owned !== undefined))
     runAs(process, release, reason);
   process.state = undefined;
-  process.face = process.context = undefined;
+  process.face = undefined;
+  cool(process);
 }
 
 /** Has `callback` run when `process` ends, before links and monitors are told. */

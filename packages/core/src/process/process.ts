@@ -3,11 +3,11 @@
  * Everything rare lives in `extras`, made on first use. Idle, linked and supervised it must stay under 500 bytes
  * (`bench` row "memory per idle gen_server"): think before adding a field.
  */
-import type { AsyncResource } from "node:async_hooks";
 import { InterlockError } from "../errors.ts";
 import type { LocalNode } from "../node.ts";
 import { mailboxDropped, mailboxLong } from "../report/telemetry.ts";
 import type { PendingCall } from "./call.ts";
+import type { HotContext } from "./context.ts";
 import { die } from "./exit.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { type Bound, CALL, type Envelope, LEND_AT, LONG_MAILBOX, SIGNAL } from "./mailbox.ts";
@@ -104,7 +104,7 @@ export class Process {
   current: unknown = undefined;
   reductions = 0;
   /** Of a hot process: its prebuilt async context. */
-  context: AsyncResource | undefined = undefined;
+  context: HotContext | undefined = undefined;
 
   constructor(node: LocalNode, body: Body, parent: LocalPid | undefined) {
     this.node = node;
