@@ -126,7 +126,7 @@ export class TaskHandle<T> implements Task<T> {
   }
 
   #unlink(): void {
-    if (this.#owner !== undefined && this.#owner.alive) unlink(this.#owner, this.#process.pid);
+    if (this.#owner?.alive === true) unlink(this.#owner, this.#process.pid);
   }
 
   #wait(timeoutMs: number): Promise<TaskOutcome<T> | undefined> {
