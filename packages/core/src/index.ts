@@ -1,6 +1,62 @@
 /** The public names of @interlock/core, and nothing else. */
 
+export {
+  type AnyApplication,
+  type Application,
+  type ApplicationEnv,
+  type ApplicationInfo,
+  type ApplicationModule,
+  application,
+  changeConfig,
+  ensureAllStarted,
+  getEnv,
+  onNodeStop,
+  type RunningApplication,
+  type StartOptions as ApplicationStartOptions,
+  startApplication,
+  stopAllApplications,
+  stopApplication,
+  whichApplications,
+} from "./application/application.ts";
+export type { NodeStop, NodeStopHandler } from "./application/application-controller.ts";
+export type {
+  ConfigDifference,
+  ConfigIssue,
+  ConfigProvider,
+  ConfigTree,
+  StandardIssue,
+  StandardResult,
+  StandardSchema,
+} from "./application/config.ts";
+export { type ConfigPath, defaults, environment, flags, jsonFile } from "./application/providers.ts";
+export { type Agent, type AgentOptions, type AgentRef, agent } from "./behaviour/agent.ts";
 export type { ChildOptions, ChildSpec, Restart } from "./behaviour/child-spec.ts";
+export type { CallOptions, CallsOf, CastsOf, ServerRef } from "./behaviour/client.ts";
+export type { TraceEvent, TraceHandler } from "./behaviour/debug.ts";
+export {
+  type EventContext,
+  type EventHandler,
+  type EventHandlerModule,
+  type EventManager,
+  eventHandler,
+  type GenEvent,
+  type GenEventExit,
+  type GenEventModule,
+  genEvent,
+  type HandlerEnd,
+  type RemoveHandler,
+  removeHandler,
+} from "./behaviour/gen-event.ts";
+export {
+  type AnyGenServer,
+  type Context,
+  type GenServer,
+  type GenServerModule,
+  genServer,
+  type Protocol,
+  type RefOf,
+  type StateOf,
+} from "./behaviour/gen-server.ts";
 export {
   type GenStatem,
   genStatem,
@@ -16,18 +72,6 @@ export {
   type Transition,
   type TransitionOptions,
 } from "./behaviour/gen-statem.ts";
-export type { CallOptions, CallsOf, CastsOf, ServerRef } from "./behaviour/client.ts";
-export type { TraceEvent, TraceHandler } from "./behaviour/debug.ts";
-export {
-  type AnyGenServer,
-  type Context,
-  type GenServer,
-  type GenServerModule,
-  genServer,
-  type Protocol,
-  type RefOf,
-  type StateOf,
-} from "./behaviour/gen-server.ts";
 export { refTo } from "./behaviour/ref-to.ts";
 export {
   type DuplicateRegistry,
@@ -53,6 +97,7 @@ export {
   stop,
 } from "./behaviour/reply.ts";
 export { type ProcessStatus, type Statistics, sys } from "./behaviour/sys.ts";
+export { type TaskStreamOptions, taskStream, type ZippedOutcome } from "./behaviour/task-stream.ts";
 export { type ErrorCode, type ErrorDetails, hints, InterlockError, isError } from "./errors.ts";
 export { local, type Name, remote } from "./naming/name.ts";
 export type { KeyedRegistryEntry, RegistryEntry, RegistryEvent } from "./naming/registry-table.ts";
@@ -104,6 +149,20 @@ export {
   writeToStderr,
 } from "./report/report.ts";
 export { type Clock, nodeRuntime, type Pick, type Random, type Runtime, type Timers, type Turns } from "./runtime.ts";
+export { type Counters, counters } from "./storage/counters.ts";
+export { persistentTerm } from "./storage/persistent-term.ts";
+export {
+  type CounterPosition,
+  type CounterUpdate,
+  type Heir,
+  type Table,
+  type TableKind,
+  type TableOptions,
+  type TableProtection,
+  type TableTransfer,
+  table,
+  whereisTable,
+} from "./storage/table.ts";
 export {
   type DynamicSupervisor,
   type DynamicSupervisorOptions,
@@ -124,34 +183,7 @@ export {
   type SupervisorRef,
   supervisor,
 } from "./supervision/supervisor.ts";
-export {
-  type AnyApplication,
-  type Application,
-  type ApplicationEnv,
-  type ApplicationInfo,
-  type ApplicationModule,
-  application,
-  changeConfig,
-  ensureAllStarted,
-  getEnv,
-  onNodeStop,
-  type RunningApplication,
-  type StartOptions as ApplicationStartOptions,
-  startApplication,
-  stopAllApplications,
-  stopApplication,
-  whichApplications,
-} from "./application/application.ts";
-export type { NodeStop, NodeStopHandler } from "./application/application-controller.ts";
-export type {
-  ConfigDifference,
-  ConfigIssue,
-  ConfigProvider,
-  ConfigTree,
-  StandardIssue,
-  StandardResult,
-  StandardSchema,
-} from "./application/config.ts";
+export { type TaskSupervisor, type TaskSupervisorOptions, taskSupervisor } from "./supervision/task-supervisor.ts";
 export {
   type LaterStep,
   type NoReplyStep,
@@ -161,35 +193,3 @@ export {
   type StopStep,
   step,
 } from "./testing/step.ts";
-export { type ConfigPath, defaults, environment, flags, jsonFile } from "./application/providers.ts";
-export { type Counters, counters } from "./storage/counters.ts";
-export { persistentTerm } from "./storage/persistent-term.ts";
-export {
-  type CounterPosition,
-  type CounterUpdate,
-  type Heir,
-  type Table,
-  type TableKind,
-  type TableOptions,
-  type TableProtection,
-  type TableTransfer,
-  table,
-  whereisTable,
-} from "./storage/table.ts";
-export {
-  type EventContext,
-  type EventHandler,
-  type EventHandlerModule,
-  type EventManager,
-  eventHandler,
-  type GenEvent,
-  type GenEventExit,
-  type GenEventModule,
-  genEvent,
-  type HandlerEnd,
-  type RemoveHandler,
-  removeHandler,
-} from "./behaviour/gen-event.ts";
-export { type Agent, type AgentOptions, type AgentRef, agent } from "./behaviour/agent.ts";
-export { type TaskStreamOptions, taskStream, type ZippedOutcome } from "./behaviour/task-stream.ts";
-export { type TaskSupervisor, type TaskSupervisorOptions, taskSupervisor } from "./supervision/task-supervisor.ts";

@@ -111,7 +111,7 @@ function refuseIfCycle(caller: Process, call: PendingCall): void {
   });
 }
 
-export function castServer(target: Pid | Name, operation: string, args: readonly unknown[]): void {
+function castServer(target: Pid | Name, operation: string, args: readonly unknown[]): void {
   fence();
   const process = target instanceof LocalPid ? target.process : resolve(target);
   if (process === undefined) return; // OTP: a cast to nobody is ok.
@@ -213,7 +213,7 @@ function callingSelf(process: Process, request: string): InterlockError<"INTERLO
   return new InterlockError("INTERLOCK_CALLING_SELF", `${target} called itself: ${request}`, { target, request });
 }
 
-export function noProcess(target: { toString(): string }, request: string): InterlockError<"INTERLOCK_NOPROC"> {
+function noProcess(target: { toString(): string }, request: string): InterlockError<"INTERLOCK_NOPROC"> {
   return new InterlockError("INTERLOCK_NOPROC", `Call ${request} to ${target} failed: there is no such process`, {
     target: target.toString(),
   });

@@ -76,9 +76,7 @@ export interface GenServerModule<Args extends readonly unknown[], S, Calls, Cast
   readonly name: string;
   readonly version?: string;
   /** The first state, or `ready(state, after)`, `ignore()`, `stop(reason)`. `self()` works in it. */
-  readonly init: (
-    ...args: Args
-  ) => MaybePromise<S | Ready<S, AnyContinue> | Ignore | Stop<never, never>>;
+  readonly init: (...args: Args) => MaybePromise<S | Ready<S, AnyContinue> | Ignore | Stop<never, never>>;
   // The intersection is the inference trick: `Calls` is inferred from the literal, and the second half types `ctx`.
   readonly calls?: Calls & {
     readonly [K in keyof Calls]: CallHandlers<NoInfer<S>, NoInfer<ContinueOf<Continues>>>[string];
@@ -135,7 +133,7 @@ class ServerExtras {
 /** A continuation stands before the mailbox; its handler is looked up in `continues`. */
 const CONTINUE = 6;
 
-export class ServerContext implements Context<unknown> {
+class ServerContext implements Context<unknown> {
   readonly #process: Process;
 
   constructor(process: Process) {

@@ -346,7 +346,7 @@ export function startGen(body: GenBody, args: readonly unknown[], options: Start
   return runAs(process, (_process, start) => start.run(args, options.timeoutMs), attempt);
 }
 
-export function alreadyStarted(
+function alreadyStarted(
   name: { toString(): string },
   pid: Process["pid"],
 ): InterlockError<"INTERLOCK_ALREADY_STARTED"> {

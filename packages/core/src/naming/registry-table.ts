@@ -260,7 +260,7 @@ function taken(
   });
 }
 
-export function notRunning(registry: string): InterlockError<"INTERLOCK_NOPROC"> {
+function notRunning(registry: string): InterlockError<"INTERLOCK_NOPROC"> {
   return new InterlockError(
     "INTERLOCK_NOPROC",
     `The registry ${registry} does not run: start it under a supervisor, before its users`,

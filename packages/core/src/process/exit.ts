@@ -120,7 +120,7 @@ function failWaitingCalls(process: Process, reason: ExitReason): void {
 }
 
 /** OTP: the caller's monitor gives the callee's reason; nothing was there at all when that is noproc. */
-export function failCall(call: PendingCall, reason: ExitReason): void {
+function failCall(call: PendingCall, reason: ExitReason): void {
   const target = `${call.callee.pid} (${call.callee.body.label})`;
   const request = String(call.payload);
   call.fail(

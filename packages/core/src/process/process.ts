@@ -47,9 +47,7 @@ export const TRAP_EXIT = 8;
 export const DEAD = 16;
 export const SUSPENDED = 32;
 export const BOUNDED = 64;
-export const LONG = 128;
-/** The mailbox is not in arrival order any more: a selective receive has skipped something. */
-export const SKIPPED = 256;
+const LONG = 128;
 export const HIBERNATED = 512;
 /** Its terminate callback runs: no other callback will. */
 export const STOPPING = 1_024;

@@ -230,5 +230,3 @@ export function bind<F extends (...args: never) => unknown>(callback: F): F {
     process.alive ? runAs(process, callBound, () => callback(...args)) : undefined;
   return bound as F;
 }
-
-export type { Matched };

@@ -64,7 +64,7 @@ class Waiter<T> implements Timed {
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 
-export class TaskHandle<T> implements Task<T> {
+class TaskHandle<T> implements Task<T> {
   readonly pid: Pid;
   readonly #node: LocalNode;
   readonly #owner: Process | undefined;
