@@ -472,7 +472,7 @@ describe("the table of children", () => {
   );
 
   test(
-    "supervisor:count_children: children that have ended without the supervisor's knowledge are not active",
+    "supervisor:child_adm: children that have ended without the supervisor's knowledge are not active",
     simulated(async (world) => {
       const inner = supervisor({ name: "inner", strategy: "one_for_one", children: () => [] });
       const sup = await supervise({}, [worker(world, "a"), worker(world, "b"), inner.child([])]);

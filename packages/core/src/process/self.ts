@@ -9,7 +9,7 @@ import { currentProcess, runAs } from "./context.ts";
 import { crash } from "./crash.ts";
 import { type ExitReason, fenceError, ProcessExit } from "./exit-reason.ts";
 import { link, unlink } from "./link.ts";
-import { anyMessage, KeyedMatcher, type Matched, type Matcher, type Selection, selectionOf } from "./matcher.ts";
+import { anyMessage, KeyedMatcher, type Matcher, type Selection, selectionOf } from "./matcher.ts";
 import { type AliasedMonitor, type Monitor, type MonitorOptions, startMonitor } from "./monitor.ts";
 import { type Ownable, own } from "./own.ts";
 import { LocalPid, type Pid, pidOf } from "./pid.ts";
