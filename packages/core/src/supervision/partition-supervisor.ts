@@ -1,8 +1,8 @@
 /** The same child several times, one for each partition of the keys. @see https://hexdocs.pm/elixir/PartitionSupervisor.html */
 import type { ChildOptions, ChildSpec } from "../behaviour/child-spec.ts";
 import type { Start } from "../behaviour/start.ts";
-import { badArgument, InterlockError } from "../errors.ts";
-import { local, type Name, NameBase, nameBase } from "../naming/name.ts";
+import { badArgument, InterlockError, isError } from "../errors.ts";
+import { local, type Name, NameBase, nameBase, resolve } from "../naming/name.ts";
 import type { LocalNode } from "../node.ts";
 import type { LocalPid, Pid } from "../process/pid.ts";
 import type { Process } from "../process/process.ts";
@@ -19,7 +19,7 @@ export interface PartitionSupervisorOptions extends RestartLimits {
 export interface PartitionSupervisor extends Start<[], SupervisorRef> {
   /** The child that serves `key`: numbers by remainder, everything else by hash. */
   via(key: unknown): Name;
-  /** How many partitions run. */
+  /** Among how many partitions the keys are divided. */
   partitions(): Promise<number>;
   /** Starts or stops partitions until `count` run. */
   resize(count: number): Promise<void>;
@@ -27,13 +27,33 @@ export interface PartitionSupervisor extends Start<[], SupervisorRef> {
   child(args: readonly [], options?: ChildOptions): ChildSpec;
 }
 
+/** A child that is gone for good must not move the keys of the others: the count changes by `resize` alone. */
+class PartitionCounts {
+  readonly #initial: number;
+  readonly #resized = new WeakMap<Process, number>();
+
+  constructor(initial: number) {
+    this.#initial = initial;
+  }
+
+  of(supervisor: Process): number {
+    return this.#resized.get(supervisor) ?? this.#initial;
+  }
+
+  set(supervisor: Process, count: number): void {
+    this.#resized.set(supervisor, count);
+  }
+}
+
 class PartitionName extends NameBase {
   readonly #supervisor: Name;
+  readonly #counts: PartitionCounts;
   readonly #key: unknown;
 
-  constructor(supervisorName: Name, key: unknown) {
+  constructor(supervisorName: Name, counts: PartitionCounts, key: unknown) {
     super();
     this.#supervisor = supervisorName;
+    this.#counts = counts;
     this.#key = key;
   }
 
@@ -42,7 +62,7 @@ class PartitionName extends NameBase {
     // Without a state it is still starting its partitions.
     if (process?.state === undefined) throw notRunning(this.#supervisor);
     const { byId } = process.state as { byId: ReadonlyMap<string, { readonly pid: LocalPid | undefined }> };
-    return byId.get(String(partitionOf(this.#key, byId.size)))?.pid;
+    return byId.get(String(partitionOf(this.#key, this.#counts.of(process))))?.pid;
   }
 
   register(_process: Process): void {
@@ -60,6 +80,11 @@ class PartitionName extends NameBase {
   toString(): string {
     return `${this.#supervisor}.via(${String(this.#key)})`;
   }
+}
+
+/** A temporary child is forgotten when it ends, and needs no stopping then. */
+function ignoreGone(error: unknown): void {
+  if (!(isError(error, "INTERLOCK_CHILD") && error.details.problem === "not_found")) throw error;
 }
 
 function notRunning(name: Name): InterlockError<"INTERLOCK_NOPROC"> {
@@ -103,19 +128,27 @@ export function partitionSupervisor(
     strategy: "one_for_one",
     children: () => Array.from({ length: initial }, (_none, index) => partition(index)),
   });
-  const running = async (): Promise<number> => (await refAt(registered).countChildren()).specs;
+  const counts = new PartitionCounts(initial);
+  const running = (): Process => {
+    const process = resolve(registered);
+    if (process === undefined) throw notRunning(registered);
+    return process;
+  };
   return {
     ...underlying.named(registered),
-    via: (key) => new PartitionName(registered, key),
-    partitions: running,
+    via: (key) => new PartitionName(registered, counts, key),
+    partitions: async () => counts.of(running()),
     async resize(count) {
       checkCount(count);
-      const sup = refAt(registered);
-      const now = await running();
-      for (let index = now; index < count; index++) await sup.startChild(partition(index));
-      for (let index = now - 1; index >= count; index--) {
-        await sup.terminateChild(String(index));
-        await sup.deleteChild(String(index));
+      const process = running();
+      const sup = refAt(process.pid);
+      const before = counts.of(process);
+      for (let index = before; index < count; index++) await sup.startChild(partition(index));
+      // Keys go to children that run already, and to none that is about to be stopped.
+      counts.set(process, count);
+      for (let index = before - 1; index >= count; index--) {
+        await sup.terminateChild(String(index)).catch(ignoreGone);
+        await sup.deleteChild(String(index)).catch(ignoreGone);
       }
     },
     at: refAt,
