@@ -94,7 +94,7 @@ function notRunning(name: Name): InterlockError<"INTERLOCK_NOPROC"> {
 }
 
 /** The partition of `key`: a number by its remainder, as in Elixir; other keys by FNV-1a of their text. */
-function partitionOf(key: unknown, count: number): number {
+export function partitionOf(key: unknown, count: number): number {
   if (typeof key === "number" && Number.isInteger(key)) return Math.abs(key) % count;
   let hash = 0x811c9dc5;
   for (const character of String(key)) {
