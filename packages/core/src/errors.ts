@@ -140,6 +140,15 @@ export function badArgument(
 
 /** A short, safe rendering of any value for messages. */
 export function show(value: unknown): string {
+  try {
+    return showOrThrow(value);
+  } catch {
+    // A getter that throws, a revoked proxy: whatever it is, it must not be the end of who wanted to print it.
+    return "(cannot be shown)";
+  }
+}
+
+function showOrThrow(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
   if (typeof value === "function") return `function ${value.name || "(anonymous)"}`;
   if (value instanceof Error) return `${value.name}: ${value.message}`;

@@ -90,10 +90,8 @@ export class LocalNode implements Home {
 
   #tell(report: Report): void {
     if (reportChannel.hasSubscribers) reportChannel.publish(report);
-    try {
-      this.onReport(report);
-    } catch (error) {
-      // A failing report handler must not take a bystander down, nor may its failure vanish.
+    // A failing report handler must not take a bystander down, nor may its failure vanish.
+    const failed = (error: unknown): void => {
       if (this.onReport !== writeToStderr)
         writeToStderr({
           type: "warning",
@@ -103,6 +101,12 @@ export class LocalNode implements Home {
           details: error,
           at: report.at,
         });
+    };
+    try {
+      const handled: unknown = this.onReport(report);
+      if (handled instanceof Promise) handled.catch(failed);
+    } catch (error) {
+      failed(error);
     }
   }
 }

@@ -1,7 +1,8 @@
 /** How a supervisor starts, restarts and stops a child. @see supervisor:child_spec() */
 import { badArgument } from "../errors.ts";
 import type { Name } from "../naming/name.ts";
-import type { MailboxOptions } from "../process/mailbox.ts";
+import { join } from "../process/link.ts";
+import { Envelope, type MailboxOptions, SIGNAL } from "../process/mailbox.ts";
 import { LocalPid, type Pid } from "../process/pid.ts";
 import type { Process } from "../process/process.ts";
 import { type GenBody, type Started, startGen } from "./gen.ts";
@@ -68,10 +69,13 @@ export function startChildOf(spec: ChildSpec, parent: Process): Started | Promis
     return startGen(body, args, { linked: true, parent, name, mailbox });
   }
   return Promise.resolve(spec.start()).then((started) => {
-    if ("ignored" in started) return started;
-    const { pid } = started;
-    if (!(pid instanceof LocalPid)) throw badArgument(`start of child ${spec.id}`, started, "a promise of { pid }");
-    // A child that ended between its start and now is met by its EXIT.
-    return pid.process === undefined ? { ignored: true } : { process: pid.process };
+    if (typeof started === "object" && started !== null && "ignored" in started) return { ignored: true };
+    const pid: unknown = (started as Partial<{ pid: unknown }> | undefined)?.pid;
+    if (!(pid instanceof LocalPid))
+      throw badArgument(`what start of child ${spec.id} gives`, started, "{ pid } or { ignored: true }");
+    // One that has ended already, or was started without a link, would never be heard of.
+    if (pid.process !== undefined) join(parent, pid.process);
+    else parent.deliver(new Envelope(SIGNAL, { type: "EXIT", from: pid, reason: "noproc" }, undefined));
+    return { pid };
   });
 }

@@ -4,7 +4,7 @@
  */
 import { badArgument, InterlockError } from "../errors.ts";
 import { currentNode, isName, type Name, nameBase, resolve } from "../naming/name.ts";
-import { InlineCall, PendingCall } from "../process/call.ts";
+import { InlineCall, PendingCall, rejectFor } from "../process/call.ts";
 import { atExit } from "../process/exit.ts";
 import { type ExitReason, showReason } from "../process/exit-reason.ts";
 import { deepFreeze } from "../process/freeze.ts";
@@ -70,7 +70,8 @@ export function callServer(
 ): Promise<unknown> {
   const caller = fence();
   const process = target instanceof LocalPid ? target.process : resolve(target);
-  if (process === undefined) return Promise.reject(noProcess(target, operation));
+  if (process === undefined) return rejectSoon(caller, noProcess(target, operation));
+  if (signal?.aborted === true) return Promise.reject(abortedCall(process, operation, signal));
   if (process.node.freeze) deepFreeze(args);
   const inHandler = caller !== undefined && (caller.flags & (RUNNING | BUSY)) !== 0;
   if (inHandler) {
@@ -86,10 +87,13 @@ export function callServer(
     process.node.scheduler.mayRunNow()
   ) {
     inlineDepth++;
-    const answer = process.body.runInline(process, new InlineCall(operation, args, caller, timeoutMs));
-    inlineDepth--;
-    return answer;
+    try {
+      return process.body.runInline(process, new InlineCall(operation, args, caller, timeoutMs));
+    } finally {
+      inlineDepth--;
+    }
   }
+  checkBehaviour(process);
   const call = new PendingCall(operation, args, caller, process, timeoutMs);
   call.edge = inHandler;
   if (signal !== undefined) abortWith(call, signal);
@@ -115,6 +119,7 @@ function castServer(target: Pid | Name, operation: string, args: readonly unknow
   fence();
   const process = target instanceof LocalPid ? target.process : resolve(target);
   if (process === undefined) return; // OTP: a cast to nobody is ok.
+  checkBehaviour(process);
   if (process.node.freeze) deepFreeze(args);
   process.deliver(new Envelope(CAST, operation, args));
 }
@@ -130,6 +135,7 @@ export function systemCall<T>(
   const caller = fence();
   const process = target instanceof LocalPid ? target.process : resolve(target);
   if (process === undefined) return Promise.reject(noProcess(target, name));
+  if (process === caller && (caller.flags & (RUNNING | BUSY)) !== 0) return Promise.reject(callingSelf(process, name));
   const call = new PendingCall(new SystemRequest(name, run), undefined, caller, process, timeoutMs, SYSTEM);
   process.deliver(call);
   // A suspended process is not woken by messages, but serves these.
@@ -140,10 +146,14 @@ export function systemCall<T>(
 /** Stops any behaviour from outside. @see proc_lib:stop/3 */
 export function stopServer(target: Pid | Name, reason: ExitReason, timeoutMs: number): Promise<void> {
   checkDelay(timeoutMs, "timeoutMs");
-  fence();
+  const caller = fence();
   const process = target instanceof LocalPid ? target.process : resolve(target);
   if (process === undefined) return Promise.reject(noProcess(target, "stop"));
-  return new Promise((done, reject) => {
+  if (process === caller && (caller.flags & (RUNNING | BUSY)) !== 0)
+    return Promise.reject(callingSelf(process, "stop"));
+  checkBehaviour(process);
+  return new Promise((done, fail) => {
+    const reject = (error: Error): void => rejectFor(caller, fail, error);
     const limit = process.node.after(timeoutMs, () => {
       process.extras?.atExit?.delete(ended);
       reject(
@@ -159,7 +169,7 @@ export function stopServer(target: Pid | Name, reason: ExitReason, timeoutMs: nu
     });
     const ended = (actual: ExitReason): void => {
       limit.cancel();
-      if (actual === reason || (actual === "normal" && reason === "normal")) done();
+      if (actual === reason) done();
       else reject(calleeExit(process, "stop", actual));
     };
     atExit(process, ended);
@@ -170,21 +180,34 @@ export function stopServer(target: Pid | Name, reason: ExitReason, timeoutMs: nu
 }
 
 function abortWith(call: PendingCall, signal: AbortSignal): void {
-  const aborted = (): void => {
-    const target = `${call.callee.pid} (${call.callee.body.label})`;
-    const request = String(call.payload);
-    call.fail(
-      new InterlockError(
-        "INTERLOCK_ABORTED",
-        `Call ${request} to ${target} was aborted`,
-        { target, request },
-        { cause: signal.reason },
-      ),
-    );
-  };
-  if (signal.aborted) return aborted();
+  const aborted = (): void => call.fail(abortedCall(call.callee, String(call.payload), signal));
   signal.addEventListener("abort", aborted, { once: true });
   call.disarm = () => signal.removeEventListener("abort", aborted);
+}
+
+function abortedCall(callee: Process, request: string, signal: AbortSignal): InterlockError<"INTERLOCK_ABORTED"> {
+  const target = `${callee.pid} (${callee.body.label})`;
+  return new InterlockError(
+    "INTERLOCK_ABORTED",
+    `Call ${request} to ${target} was aborted`,
+    { target, request },
+    { cause: signal.reason },
+  );
+}
+
+/** Rejects at once while the turn has time, else at its end: who tries again and again must let others run. */
+function rejectSoon(caller: Process | undefined, error: Error): Promise<never> {
+  const { scheduler } = caller?.node ?? currentNode();
+  if (scheduler.mayRunNow()) return Promise.reject(error);
+  return new Promise((_resolve, reject) => {
+    scheduler.atTurnEnd(() => rejectFor(caller, reject, error));
+  });
+}
+
+/** A plain process has no handlers: what calls and casts send would turn up in its `receive`. */
+function checkBehaviour(process: Process): void {
+  if (!(process.body instanceof GenBody))
+    throw badArgument("the target", process.body.label, "a process of a behaviour: a plain process is sent messages");
 }
 
 /** The calls that lead from `callee` back to `caller`, each awaited in an unreturned handler; undefined if none do. */

@@ -5,7 +5,7 @@
 import { InterlockError } from "../errors.ts";
 import { checkedName, type Name } from "../naming/name.ts";
 import type { InlineCall, PendingCall } from "../process/call.ts";
-import { type ExitReason, showReason } from "../process/exit-reason.ts";
+import { type ExitReason, fenceError, showReason } from "../process/exit-reason.ts";
 import { deepFreeze } from "../process/freeze.ts";
 import { CALL, CAST, Envelope, INLINE_CALL, type MailboxOptions, SIGNAL } from "../process/mailbox.ts";
 import type { Pid } from "../process/pid.ts";
@@ -141,6 +141,7 @@ class ServerContext implements Context<unknown> {
   }
 
   get state(): unknown {
+    if (!this.#process.alive) throw fenceError(this.#process.pid.toString(), this.#process.exitReason);
     return this.#process.state;
   }
 

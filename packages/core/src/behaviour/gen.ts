@@ -13,7 +13,7 @@ import type { InlineCall, PendingCall } from "../process/call.ts";
 import { runAs } from "../process/context.ts";
 import { crash, endByItself } from "../process/crash.ts";
 import { atExit, die } from "../process/exit.ts";
-import { type ExitReason, ProcessExit, reasonOf, showReason } from "../process/exit-reason.ts";
+import { type ExitReason, fenceError, ProcessExit, reasonOf, showReason } from "../process/exit-reason.ts";
 import { expectEnd, lingered } from "../process/lingering.ts";
 import { join, unlink } from "../process/link.ts";
 import {
@@ -29,8 +29,19 @@ import {
 } from "../process/mailbox.ts";
 import type { LocalMonitor } from "../process/monitor.ts";
 import { each } from "../process/one-or-many.ts";
+import type { LocalPid } from "../process/pid.ts";
 import { isThenable } from "../process/plain.ts";
-import { type Body, BUSY, DEAD, HIBERNATED, type Process, RUNNING, STOPPING, SUSPENDED } from "../process/process.ts";
+import {
+  type Body,
+  BUSY,
+  DEAD,
+  HIBERNATED,
+  LINKED_START,
+  type Process,
+  RUNNING,
+  STOPPING,
+  SUSPENDED,
+} from "../process/process.ts";
 import type { Exit } from "../process/signal.ts";
 import { admit } from "../process/spawn.ts";
 import { serveSystem, systemWaits, takeSystem } from "../process/system.ts";
@@ -40,7 +51,7 @@ import type { Debug } from "./debug.ts";
 const SLICE = 64;
 
 /** What `init` decided. */
-export type Started = { readonly process: Process } | { readonly ignored: true };
+export type Started = { readonly pid: LocalPid } | { readonly ignored: true };
 
 export interface StartOptions {
   readonly linked: boolean;
@@ -206,7 +217,8 @@ export abstract class GenBody implements Body {
       process.flags = (process.flags & ~BUSY) | RUNNING;
       return true;
     };
-    promise.then(
+    // By way of a real promise: a foreign thenable may throw, or answer twice.
+    Promise.resolve(promise).then(
       (value) => {
         if (returned() && then(value)) this.rest(process);
       },
@@ -247,7 +259,7 @@ export abstract class GenBody implements Body {
       if (process.extras !== undefined) process.extras.behaviourPending = undefined;
       endByItself(process, final);
     };
-    result.then(
+    Promise.resolve(result).then(
       () => end(reason),
       (error: unknown) => end(reasonOf(error)),
     );
@@ -306,7 +318,8 @@ export abstract class GenBody implements Body {
 
 function isParentExit(process: Process, envelope: Envelope): boolean {
   const message = envelope.payload as Exit;
-  return message.type === "EXIT" && message.from === process.parent;
+  // OTP: only what start_link started has a parent in this sense.
+  return message.type === "EXIT" && (process.flags & LINKED_START) !== 0 && message.from === process.parent;
 }
 
 function loop(process: Process, body: GenBody): void {
@@ -328,11 +341,15 @@ function inline(process: Process, call: InlineCall): Promise<unknown> {
  */
 export function startGen(body: GenBody, args: readonly unknown[], options: StartOptions): Started | Promise<Started> {
   const { name, parent } = options;
+  if (parent?.alive === false) throw fenceError(parent.pid.toString(), parent.exitReason);
   const node: LocalNode = parent?.node ?? currentNode();
   const holder = name === undefined ? undefined : nameBase(name).whereis(node);
   if (name !== undefined && holder !== undefined) throw alreadyStarted(name, holder);
   const process = admit(node, body, parent, options.mailbox);
-  if (options.linked && parent !== undefined) join(parent, process);
+  if (options.linked && parent !== undefined) {
+    join(parent, process);
+    process.flags |= LINKED_START;
+  }
   process.flags |= RUNNING;
   const attempt = new Start(process, options.linked ? parent : undefined, options.onReady);
   if (name !== undefined) {
@@ -377,6 +394,8 @@ class Start {
     } catch (error) {
       throw this.#failed(error);
     }
+    // It may have ended in init's first part: nothing would tell the start any more.
+    if (!process.alive) throw this.#error(process.exitReason);
     return isThenable(result) ? this.#wait(result, timeoutMs) : this.#decide(result);
   }
 
@@ -393,7 +412,7 @@ class Start {
     if (decision === true) {
       this.#onReady?.(process);
       body.begin(process);
-      return { process };
+      return { pid: process.pid };
     }
     if (decision === "ignore") {
       this.abandon("normal");
@@ -437,7 +456,7 @@ class Start {
           reject(error);
         }
       };
-      result.then(
+      Promise.resolve(result).then(
         (value) => conclude(() => this.#decide(value)),
         (error: unknown) =>
           conclude(() => {

@@ -36,7 +36,7 @@ export function startWith<Args extends readonly unknown[], Ref>(
       const parent = fence();
       const started: Started = await startGen(body, args, { linked, parent, name, mailbox, onReady });
       if ("ignored" in started) throw startIgnored(body.label);
-      return started.process.pid;
+      return started.pid;
     };
     return {
       start: async (...args) => refOf(await start(false, args)),

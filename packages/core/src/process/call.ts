@@ -4,9 +4,9 @@
  * late reply cannot turn up as a message (OTP 24's process alias, without the alias).
  */
 import { InterlockError } from "../errors.ts";
-import { callTimedOut } from "../report/telemetry.ts";
+import { callTimedOut, publish } from "../report/telemetry.ts";
 import { IDLE, type Timed } from "../scheduler/timer-queue.ts";
-import { runAs } from "./context.ts";
+import { runAs, unowned } from "./context.ts";
 import { CALL, Envelope, INLINE_CALL } from "./mailbox.ts";
 import { add, remove } from "./one-or-many.ts";
 import type { Process } from "./process.ts";
@@ -80,16 +80,17 @@ export class PendingCall extends Envelope implements Timed {
   fail(error: Error): void {
     if (this.resolve === undefined) return;
     this.#settle();
-    if (this.#site !== undefined) error.stack = `${error.name}: ${error.message}\n${userFrames(this.#site)}`;
+    // Only of the errors made here: what a callee threw keeps its own.
+    if (this.#site !== undefined && error instanceof InterlockError)
+      error.stack = `${error.name}: ${error.message}\n${userFrames(this.#site)}`;
     // A rejection that nobody awaits is attributed to the context that rejects: that must be the caller's.
-    if (this.caller === undefined) this.reject(error);
-    else runAs(this.caller, rejectCall, { call: this, error });
+    rejectFor(this.caller, this.reject, error);
   }
 
   fire(): void {
     const target = `${this.callee.pid} (${this.callee.body.label})`;
     const request = String(this.payload);
-    if (callTimedOut.hasSubscribers) callTimedOut.publish({ target, request, timeoutMs: this.timeoutMs });
+    if (callTimedOut.hasSubscribers) publish(callTimedOut, { target, request, timeoutMs: this.timeoutMs });
     this.fail(
       new InterlockError(
         "INTERLOCK_CALL_TIMEOUT",
@@ -166,6 +167,12 @@ export class InlineCall extends Envelope {
   }
 }
 
-function rejectCall(_process: Process, failure: { readonly call: PendingCall; readonly error: Error }): void {
-  failure.call.reject(failure.error);
+/** Rejects in the context of who asked: a rejection that nobody handles is attributed to the context that rejects. */
+export function rejectFor(caller: Process | undefined, reject: Reject, error: Error): void {
+  if (caller === undefined) unowned(() => reject(error));
+  else runAs(caller, rejectNow, { reject, error });
+}
+
+function rejectNow(_process: Process, failure: { readonly reject: Reject; readonly error: Error }): void {
+  failure.reject(failure.error);
 }

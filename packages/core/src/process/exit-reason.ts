@@ -37,6 +37,14 @@ export function isNormalEnd(reason: ExitReason): boolean {
 
 /** What an exception becomes as a reason. A thrown exit carries its own. */
 export function reasonOf(thrown: unknown): ExitReason {
+  try {
+    return reasonOrThrow(thrown);
+  } catch {
+    return { error: new Error("uncaught throw of something that cannot be looked at") };
+  }
+}
+
+function reasonOrThrow(thrown: unknown): ExitReason {
   if (thrown instanceof ProcessExit) return thrown.reason;
   if (thrown instanceof Error) return { error: thrown };
   // Erlang: an uncaught throw(T) exits with {nocatch, T}.
@@ -45,6 +53,14 @@ export function reasonOf(thrown: unknown): ExitReason {
 
 /** A short rendering for messages and reports. */
 export function showReason(reason: ExitReason): string {
+  try {
+    return showReasonOrThrow(reason);
+  } catch {
+    return "(cannot be shown)";
+  }
+}
+
+function showReasonOrThrow(reason: ExitReason): string {
   if (typeof reason === "string") return reason;
   if (typeof reason === "object" && reason !== null && "error" in reason && reason.error instanceof Error)
     return `${reason.error.name}: ${reason.error.message}`;

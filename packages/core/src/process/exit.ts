@@ -6,7 +6,7 @@
  * Deaths spread by a work list, never by recursion: a chain of ten thousand links must not overflow the stack.
  */
 import { InterlockError } from "../errors.ts";
-import { processExited } from "../report/telemetry.ts";
+import { processExited, publish } from "../report/telemetry.ts";
 import type { InlineCall, PendingCall } from "./call.ts";
 import { cool, runAs } from "./context.ts";
 import { type ExitReason, fenceError, showReason } from "./exit-reason.ts";
@@ -68,7 +68,22 @@ export function die(process: Process, reason: ExitReason): void {
   dying.push(process);
   if (spreading) return;
   spreading = true;
-  for (let at = 0; at < dying.length; at++) bury(dying[at] as Process);
+  for (let at = 0; at < dying.length; at++) {
+    const victim = dying[at] as Process;
+    try {
+      bury(victim);
+    } catch (error) {
+      // One end that goes wrong must not keep the others from being heard of.
+      victim.node.report({
+        type: "warning",
+        pid: victim.pid,
+        label: victim.body.label,
+        text: "its end could not be told to everyone",
+        details: error,
+        at: victim.node.runtime.clock.wallTime(),
+      });
+    }
+  }
   dying.length = 0;
   spreading = false;
 }
@@ -76,7 +91,7 @@ export function die(process: Process, reason: ExitReason): void {
 function bury(process: Process): void {
   const reason = process.exitReason;
   const { extras } = process;
-  if (processExited.hasSubscribers) processExited.publish({ pid: process.pid, label: process.body.label, reason });
+  if (processExited.hasSubscribers) publish(processExited, { pid: process.pid, label: process.body.label, reason });
   if (extras !== undefined) {
     if (extras.timers !== undefined) for (const timer of extras.timers) timer.cancel();
     if (extras.atExit !== undefined) for (const callback of extras.atExit) callback(reason);
@@ -137,7 +152,7 @@ function failCall(call: PendingCall, reason: ExitReason): void {
 function release(process: Process, reason: ExitReason): void {
   const { owned, abort } = process.extras as NonNullable<Process["extras"]>;
   if (owned !== undefined) {
-    for (const resource of owned) resource.close(reason);
+    for (const close of owned.values()) close();
     owned.clear();
   }
   abort?.abort(fenceError(process.pid.toString(), reason));

@@ -15,6 +15,7 @@ export type Ownable =
   | { terminate(): unknown };
 
 interface Emitter {
+  on(event: "close", listener: () => void): unknown;
   on(event: "error", listener: (error: unknown) => void): unknown;
   off(event: "error", listener: (error: unknown) => void): unknown;
   emit(...event: unknown[]): boolean;
@@ -25,22 +26,23 @@ export function own<R extends Ownable>(process: Process, resource: R): R {
   if (dispose === undefined)
     throw badArgument("resource", resource, "disposable, or to have close, destroy, terminate or end");
   const extras = process.more();
-  extras.owned ??= new Set();
-  extras.owned.add({
-    close: () => {
-      try {
-        const closing: unknown = dispose();
-        if (closing instanceof Promise)
-          closing.catch((error: unknown) => {
-            // Closed already, by terminate perhaps: as wanted.
-            if ((error as { code?: unknown }).code !== "ERR_SERVER_NOT_RUNNING") lingered(process, "threw", error);
-          });
-      } catch (error) {
-        lingered(process, "threw", error);
-      }
-    },
+  extras.owned ??= new Map();
+  if (extras.owned.has(resource)) return resource;
+  extras.owned.set(resource, () => {
+    try {
+      const closing: unknown = dispose();
+      if (closing instanceof Promise)
+        closing.catch((error: unknown) => {
+          // Closed already, by terminate perhaps: as wanted.
+          if ((error as { code?: unknown }).code !== "ERR_SERVER_NOT_RUNNING") lingered(process, "threw", error);
+        });
+    } catch (error) {
+      lingered(process, "threw", error);
+    }
   });
   if (isEmitter(resource)) {
+    // Closed by itself: a process that owns one socket after the other must not keep them all.
+    resource.on("close", () => process.extras?.owned?.delete(resource));
     resource.on("error", (error) => {
       if (process.alive) runAs(process, crash, error);
       // After the end an owned resource may well complain about being closed: nobody's concern any more.

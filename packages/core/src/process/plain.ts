@@ -77,6 +77,7 @@ export class PlainBody implements Body {
     if ((process.flags & SUSPENDED) !== 0) return this.#serveSystem(process);
     if (this.#stage === NOT_STARTED) {
       this.#stage = STARTED;
+      if (process.head?.kind === SYSTEM) this.#serveSystem(process);
       startAs(process, startPlain, this);
       return;
     }
@@ -96,7 +97,7 @@ export class PlainBody implements Body {
     try {
       const result = this.#run(process.face as never);
       if (isThenable(result))
-        result.then(
+        Promise.resolve(result).then(
           () => this.#finished(process),
           (error: unknown) => this.#failed(process, error),
         );
@@ -275,6 +276,15 @@ function rejectPlain(process: Process, reject: Reject): void {
   reject(fenceError(process.pid.toString(), process.exitReason));
 }
 
+/** Whether `value` is to be waited for. A `then` that cannot even be read is none. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  try {
+    return isThenableObject(value);
+  } catch {
+    return false;
+  }
+}
+
+function isThenableObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

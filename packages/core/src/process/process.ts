@@ -5,10 +5,10 @@
  */
 import { InterlockError } from "../errors.ts";
 import type { LocalNode } from "../node.ts";
-import { mailboxDropped, mailboxLong } from "../report/telemetry.ts";
+import { mailboxDropped, mailboxLong, publish } from "../report/telemetry.ts";
 import type { PendingCall } from "./call.ts";
 import type { HotContext } from "./context.ts";
-import { die } from "./exit.ts";
+import { crash, endByItself } from "./crash.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { type Bound, CALL, type Envelope, LEND_AT, LONG_MAILBOX, SIGNAL } from "./mailbox.ts";
 import type { LocalMonitor } from "./monitor.ts";
@@ -51,20 +51,21 @@ const LONG = 128;
 export const HIBERNATED = 512;
 /** Its terminate callback runs: no other callback will. */
 export const STOPPING = 1_024;
+/** Started by startLink: an EXIT of its parent is an order to terminate. */
+export const LINKED_START = 2_048;
 
 /** What few processes have. */
 export class Extras {
   name: string | undefined = undefined;
   label: unknown = undefined;
   abort: AbortController | undefined = undefined;
-  owned: Set<{ close(reason: ExitReason): void }> | undefined = undefined;
+  owned: Map<unknown, () => void> | undefined = undefined;
   timers: Set<ProcessTimer> | undefined = undefined;
   bound: Bound | undefined = undefined;
   /** Callers whose reply was put off: `from` was taken. */
   deferred: Set<PendingCall> | undefined = undefined;
   /** What runs when the process ends, before links and monitors are told. */
   atExit: Set<(reason: ExitReason) => void> | undefined = undefined;
-  aliases: Set<object> | undefined = undefined;
   callers: readonly LocalPid[] | undefined = undefined;
   /** Of the behaviour: timers, continuations, debugging. */
   behaviour: unknown = undefined;
@@ -73,6 +74,9 @@ export class Extras {
   self: unknown = undefined;
   shutdownMs: number | undefined = undefined;
 }
+
+const DEEPEST_LENDING = 8;
+let lendDepth = 0;
 
 export class Process {
   readonly pid: LocalPid;
@@ -127,7 +131,13 @@ export class Process {
 
   runSlice(): void {
     this.flags &= ~QUEUED;
-    if ((this.flags & DEAD) === 0) this.body.slice(this);
+    if ((this.flags & DEAD) !== 0) return;
+    try {
+      this.body.slice(this);
+    } catch (error) {
+      // No slice throws; if one does all the same, it is that process' end and not the scheduler's.
+      crash(this, error);
+    }
   }
 
   /** Has the body run a slice soon, unless it is busy or will anyway. */
@@ -161,9 +171,17 @@ export class Process {
     if (this.mailboxLength === LONG_MAILBOX && (this.flags & LONG) === 0) {
       this.flags |= LONG;
       if (mailboxLong.hasSubscribers)
-        mailboxLong.publish({ pid: this.pid, label: this.body.label, length: this.mailboxLength });
+        publish(mailboxLong, { pid: this.pid, label: this.body.label, length: this.mailboxLength });
     }
-    if ((this.flags & (RUNNING | BUSY | SUSPENDED | DEAD)) === 0 && this.node.scheduler.direct) this.body.lend(this);
+    if ((this.flags & (RUNNING | BUSY | SUSPENDED | DEAD)) !== 0 || !this.node.scheduler.direct) return;
+    // Whoever is lent a turn may outrun the next one: not without end, the stack is the sender's.
+    if (lendDepth >= DEEPEST_LENDING) return;
+    lendDepth++;
+    try {
+      this.body.lend(this);
+    } finally {
+      lendDepth--;
+    }
   }
 
   /** Takes the oldest envelope. */
@@ -197,7 +215,7 @@ export class Process {
     }
     bound.dropped++;
     if (mailboxDropped.hasSubscribers)
-      mailboxDropped.publish({
+      publish(mailboxDropped, {
         pid: this.pid,
         label: this.body.label,
         capacity: bound.capacity,
@@ -209,7 +227,7 @@ export class Process {
         return false;
       case "exit":
         refuse(envelope, this, bound.capacity);
-        die(this, "mailbox_full");
+        endByItself(this, "mailbox_full");
         return false;
       case "drop_oldest": {
         const oldest = this.#dropOldest();

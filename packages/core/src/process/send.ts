@@ -70,6 +70,7 @@ export async function sendWait<M>(
   const bound = process.extras?.bound;
   // Again after the wait: somebody else may have been quicker.
   while (bound !== undefined && bound.waiting >= bound.capacity) await roomIn(process, bound, timeoutMs);
+  fence();
   deliverMessage(process, message);
 }
 

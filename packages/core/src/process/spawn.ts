@@ -2,7 +2,7 @@
 import { badArgument } from "../errors.ts";
 import { currentNode } from "../naming/name.ts";
 import type { LocalNode } from "../node.ts";
-import { processSpawned } from "../report/telemetry.ts";
+import { processSpawned, publish } from "../report/telemetry.ts";
 import type { AliasMode } from "./alias.ts";
 import { join } from "./link.ts";
 import type { MailboxOptions } from "./mailbox.ts";
@@ -34,7 +34,7 @@ export function admit(
   const process = new Process(node, body, parent?.pid);
   if (mailbox !== undefined) bound(process, mailbox);
   node.admit(process);
-  if (processSpawned.hasSubscribers) processSpawned.publish({ pid: process.pid, label: body.label });
+  if (processSpawned.hasSubscribers) publish(processSpawned, { pid: process.pid, label: body.label });
   return process;
 }
 

@@ -6,14 +6,14 @@ import { InterlockError } from "../errors.ts";
 import { currentNode } from "../naming/name.ts";
 import type { LocalNode } from "../node.ts";
 import { IDLE, type Timed } from "../scheduler/timer-queue.ts";
-import { currentProcess, runAs } from "./context.ts";
+import { currentProcess } from "./context.ts";
 import { atExit, exitSignal } from "./exit.ts";
 import { type ExitReason, showReason } from "./exit-reason.ts";
 import { unlink } from "./link.ts";
 import type { Pid } from "./pid.ts";
-import { DEAD, type Process } from "./process.ts";
+import type { Process } from "./process.ts";
 import type { Self } from "./self.ts";
-import { checkDelay } from "./send.ts";
+import { checkDelay, fence } from "./send.ts";
 import { spawnProcess } from "./spawn.ts";
 
 /** What became of a task. */
@@ -103,11 +103,12 @@ class TaskHandle<T> implements Task<T> {
     throw taskExit(this.pid, outcome.reason);
   }
 
-  yield(timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<TaskOutcome<T> | undefined> {
+  async yield(timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<TaskOutcome<T> | undefined> {
     return this.#wait(timeoutMs);
   }
 
   async shutdown(timeoutMs: number | "brutal_kill" = DEFAULT_TIMEOUT_MS): Promise<TaskOutcome<T> | undefined> {
+    this.#mustOwn();
     if (this.#outcome !== undefined) return this.#outcome;
     this.#unlink();
     const from = (this.#owner ?? this.#process).pid;
@@ -131,6 +132,15 @@ class TaskHandle<T> implements Task<T> {
 
   #wait(timeoutMs: number): Promise<TaskOutcome<T> | undefined> {
     checkDelay(timeoutMs, "timeoutMs");
+    this.#mustOwn();
+    if (this.#outcome !== undefined) return Promise.resolve(this.#outcome);
+    return new Promise((resolve) => {
+      const waiter = new Waiter<T>(this.#waiters, resolve);
+      if (timeoutMs !== Number.POSITIVE_INFINITY) this.#node.scheduler.timers.startFresh(waiter, timeoutMs);
+    });
+  }
+
+  #mustOwn(): void {
     const caller = currentProcess();
     if (this.#owner !== undefined && caller !== this.#owner)
       throw new InterlockError(
@@ -142,16 +152,11 @@ class TaskHandle<T> implements Task<T> {
           caller: caller?.pid.toString() ?? "code outside any process",
         },
       );
-    if (this.#outcome !== undefined) return Promise.resolve(this.#outcome);
-    return new Promise((resolve) => {
-      const waiter = new Waiter<T>(this.#waiters, resolve);
-      if (timeoutMs !== Number.POSITIVE_INFINITY) this.#node.scheduler.timers.startFresh(waiter, timeoutMs);
-    });
   }
 
   #settle(outcome: TaskOutcome<T>): void {
-    if (this.#dropped) return;
-    this.#outcome = outcome;
+    // Let go by one wait: its late result is dropped, but who waits still is told.
+    if (!this.#dropped) this.#outcome = outcome;
     for (const waiter of this.#waiters) {
       this.#node.scheduler.timers.cancel(waiter);
       waiter.give(outcome);
@@ -209,9 +214,7 @@ export function callers(): readonly Pid[] {
  * const response = await page;
  */
 export function task<T>(run: (signal: AbortSignal) => T | Promise<T>): Task<T> {
-  const owner = currentProcess();
-  if (owner !== undefined && (owner.flags & DEAD) !== 0)
-    return runAs(owner, () => startTask(owner, run, true), undefined);
+  const owner = fence();
   return startTask(owner, run, true);
 }
 

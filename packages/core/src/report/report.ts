@@ -129,6 +129,11 @@ function indent(stack: string): string {
 }
 
 function inspectShort(value: unknown): string {
-  const text = builtin("node:util").inspect(value, { depth: 3, breakLength: 120 });
+  let text: string;
+  try {
+    text = builtin("node:util").inspect(value, { depth: 3, breakLength: 120 });
+  } catch {
+    text = "(cannot be shown)";
+  }
   return text.length > 1_000 ? `${text.slice(0, 1_000)}…` : text;
 }

@@ -6,8 +6,14 @@
  * subscribe("interlock:mailbox.long", (event) => console.warn(event));
  */
 import { channel } from "node:diagnostics_channel";
+import { unowned } from "../process/context.ts";
 
 type Channel = ReturnType<typeof channel>;
+
+/** Publishes outside any process: what a subscriber throws is the subscriber's, not that of the process it heard of. */
+export function publish(to: Channel, event: object): void {
+  unowned(() => to.publish(event));
+}
 
 /** `{ pid, label, length }`: a mailbox reached 10 000 messages; once per episode. */
 export const mailboxLong: Channel = channel("interlock:mailbox.long");

@@ -5,6 +5,7 @@
  * are microtasks; then everything waits for the next turn, so timers and I/O keep their rate under saturation. Time is
  * read every few reductions only, and more often when reductions prove slow. Hot file: every row of `bench`.
  */
+import { unowned } from "../process/context.ts";
 import type { Runtime } from "../runtime.ts";
 import { RunQueue } from "./run-queue.ts";
 import { TimerQueue } from "./timer-queue.ts";
@@ -93,7 +94,7 @@ export class Scheduler {
     this.#stride = FIRST_STRIDE;
     this.#credit = FIRST_STRIDE;
     this.#turnStart = this.#lastLook = this.#runtime.clock.now();
-    this.#runtime.turns.immediate(this.#endTurn);
+    unowned(() => this.#runtime.turns.immediate(this.#endTurn));
   }
 
   #look(): boolean {
@@ -115,11 +116,14 @@ export class Scheduler {
     if (this.#draining) return;
     this.#draining = true;
     const pick = this.#runtime.pick;
-    while (this.#queue.length > 0 && !this.#exhausted) {
-      const one = pick === undefined ? this.#queue.shift() : this.#queue.take(pick(this.#queue.length));
-      one?.runSlice();
+    try {
+      while (this.#queue.length > 0 && !this.#exhausted) {
+        const one = pick === undefined ? this.#queue.shift() : this.#queue.take(pick(this.#queue.length));
+        one?.runSlice();
+      }
+    } finally {
+      this.#draining = false;
     }
-    this.#draining = false;
   };
 
   readonly #endTurn = (): void => {

@@ -4,6 +4,8 @@
  * gets its due time and its place in the heap only if it outlives the turn; so it never fires early, and a call that is
  * answered quickly never reads the clock.
  */
+import { badArgument } from "../errors.ts";
+import { unowned } from "../process/context.ts";
 import type { Clock, Timers } from "../runtime.ts";
 
 /** What the queue needs of a timer. Owners embed these fields, so that a call and its timeout are one object. */
@@ -50,6 +52,7 @@ export class TimerQueue {
 
   /** Starts a timer that is due `delayMs` after this turn's end. */
   startFresh(entry: Timed, delayMs: number): void {
+    checkDelay(delayMs);
     entry.due = delayMs;
     entry.order = ++this.#started;
     entry.slot = FRESH;
@@ -62,6 +65,7 @@ export class TimerQueue {
 
   /** Starts a timer that is due in `delayMs` from now. */
   start(entry: Timed, delayMs: number): void {
+    checkDelay(delayMs);
     entry.due = this.#clock.now() + delayMs;
     entry.order = ++this.#started;
     this.#push(entry);
@@ -80,12 +84,17 @@ export class TimerQueue {
       else entry.before.after = entry.after;
       if (entry.after !== undefined) entry.after.before = entry.before;
       entry.before = entry.after = undefined;
-    } else this.#removeAt(entry.slot);
+    } else {
+      this.#removeAt(entry.slot);
+      if (this.#heap.length === 0) this.#openTurn();
+    }
     entry.slot = IDLE;
   }
 
   /** At the end of a turn: fresh timers get their due time, what is due fires, the event loop's timer is set. */
   endTurn(): void {
+    // What was waited for has come: an armed timer would only keep the program from ending.
+    if (this.#fresh === undefined && this.#heap.length === 0) return this.#disarm();
     if (this.#fresh === undefined && (this.#heap[0]?.due ?? Number.POSITIVE_INFINITY) >= this.#armedFor) return;
     const now = this.#clock.now();
     let entry = this.#fresh;
@@ -120,7 +129,10 @@ export class TimerQueue {
   #arm(delayMs: number, due: number): void {
     this.#disarm();
     this.#armedFor = due;
-    this.#armed = this.#timers.set(this.#expired, Math.min(Math.max(0, Math.ceil(delayMs)), LONGEST_WAIT_MS));
+    // Nobody's: it serves whoever is due, not the process that happened to run when it was set.
+    this.#armed = unowned(() =>
+      this.#timers.set(this.#expired, Math.min(Math.max(0, Math.ceil(delayMs)), LONGEST_WAIT_MS)),
+    );
   }
 
   #disarm(): void {
@@ -176,6 +188,11 @@ export class TimerQueue {
     heap[hole] = last;
     last.slot = hole;
   }
+}
+
+/** A due time that is no number would stand at the head of the heap for ever, and nothing behind it would fire. */
+function checkDelay(delayMs: number): void {
+  if (!(delayMs >= 0)) throw badArgument("a delay", delayMs, "a number of milliseconds, 0 or more");
 }
 
 function earlier(one: Timed, other: Timed): boolean {

@@ -2,21 +2,32 @@
 import { type ChildSpec, startChildOf } from "../behaviour/child-spec.ts";
 import type { Started } from "../behaviour/gen.ts";
 import { badArgument, InterlockError } from "../errors.ts";
+import { exitSignal } from "../process/exit.ts";
 import { type ExitReason, reasonOf } from "../process/exit-reason.ts";
+import type { LocalPid } from "../process/pid.ts";
 import { isThenable } from "../process/plain.ts";
 import type { Process } from "../process/process.ts";
 import type { AutoShutdown } from "./flags.ts";
-import type { MaybePromise } from "./sequence.ts";
+import { after, type MaybePromise } from "./sequence.ts";
 
 export type StartOutcome =
-  | { readonly started: Process }
+  | { readonly started: LocalPid }
   | { readonly started: undefined; readonly error: undefined }
   | { readonly started: undefined; readonly error: { readonly reason: ExitReason } };
 
 const IGNORED: StartOutcome = { started: undefined, error: undefined };
 
 export function startChild(spec: ChildSpec, supervisor: Process): MaybePromise<StartOutcome> {
-  return outcomeOf(() => startChildOf(spec, supervisor));
+  return after(
+    outcomeOf(() => startChildOf(spec, supervisor)),
+    (outcome) => {
+      if (supervisor.alive || outcome.started === undefined) return outcome;
+      // The supervisor was killed meanwhile: what it was starting would be nobody's.
+      const orphan = outcome.started.process;
+      if (orphan !== undefined) exitSignal(supervisor.pid, orphan, "kill");
+      return { started: undefined, error: { reason: supervisor.exitReason } };
+    },
+  );
 }
 
 export function outcomeOf(start: () => MaybePromise<Started>): MaybePromise<StartOutcome> {
@@ -29,7 +40,7 @@ export function outcomeOf(start: () => MaybePromise<Started>): MaybePromise<Star
 }
 
 function succeeded(started: Started): StartOutcome {
-  return "ignored" in started ? IGNORED : { started: started.process };
+  return "ignored" in started ? IGNORED : { started: started.pid };
 }
 
 function failed(error: unknown): StartOutcome {

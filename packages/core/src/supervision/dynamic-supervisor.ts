@@ -138,11 +138,10 @@ class SimpleOneForOne extends SupervisorBody<Children> {
       };
     return after(this.#start(process, args), (outcome) => {
       if (outcome.started !== undefined) {
-        this.#up(process, children, args, outcome.started.pid);
-        return { value: outcome.started.pid };
+        this.#up(process, children, args, outcome.started);
+        return { value: outcome.started };
       }
       if (outcome.error === undefined) return { error: startIgnored(this.#template.id) };
-      this.report(process, "start_error", outcome.error.reason, this.#template.id, undefined, this.#restart);
       return { error: startFailed(this.#template.id, outcome.error.reason) };
     });
   }
@@ -198,7 +197,7 @@ class SimpleOneForOne extends SupervisorBody<Children> {
       }
       children.restarting.delete(old);
       // OTP: an ignored child of a simple_one_for_one supervisor is not kept.
-      if (outcome.started !== undefined) this.#up(process, children, args, outcome.started.pid);
+      if (outcome.started !== undefined) this.#up(process, children, args, outcome.started);
     });
   }
 

@@ -252,7 +252,7 @@ class StaticSupervisor extends SupervisorBody<Table> {
 
   #up(process: Process, table: Table, child: Child, outcome: StartOutcome): void {
     child.restarting = false;
-    child.pid = outcome.started?.pid;
+    child.pid = outcome.started;
     if (child.pid === undefined) {
       // Ignored: kept without a process, unless nobody will ever start it again.
       if (child.restart === "temporary") table.byId.delete(child.id);
@@ -275,7 +275,6 @@ class StaticSupervisor extends SupervisorBody<Table> {
     const child = new Child(spec);
     return after(startChild(spec, process), (outcome) => {
       if (outcome.started === undefined && outcome.error !== undefined) {
-        this.report(process, "start_error", outcome.error.reason, spec.id, undefined, child.restart);
         return { error: startFailed(spec.id, outcome.error.reason) };
       }
       table.byId.set(spec.id, child);
