@@ -29,6 +29,7 @@ interface State {
   readonly world: World;
   readonly id: string;
   readonly manners: Manners;
+  readonly own: { wish: boolean };
 }
 
 async function later(state: State, outcome: Promise<Outcome>): Promise<State | Ignore | Stop<never, never>> {
@@ -59,7 +60,7 @@ function begin(
 export const Worker = genServer({
   name: "worker",
   init: (world: World, id: string, manners: Manners = "meek", ..._more: readonly unknown[]) =>
-    begin({ world, id, manners }, world.nextOutcome(id)),
+    begin({ world, id, manners, own: { wish: false } }, world.nextOutcome(id)),
   calls: {
     id: ({ state }) => reply(state.id),
     unlink({ self }, other: Pid) {
@@ -68,14 +69,17 @@ export const Worker = genServer({
     },
   },
   casts: {
-    end: (_ctx, reason: ExitReason) => stop(reason),
+    end({ state }, reason: ExitReason) {
+      state.own.wish = true;
+      return stop(reason);
+    },
     fail: () => {
       throw new Error("boom");
     },
   },
-  terminate({ signal, state: { manners, world } }, reason) {
+  terminate({ signal, state: { manners, own, world } }, reason) {
     // Its own wish to end needs no manners.
-    if (reason !== "shutdown" || manners === "meek" || manners === "tidy") return undefined;
+    if (own.wish || reason !== "shutdown" || manners === "meek" || manners === "tidy") return undefined;
     if (manners === "deaf") return new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
     if ("slowMs" in manners) return world.sleep(manners.slowMs);
     throw new ProcessExit("itself", manners.endsWith);

@@ -39,7 +39,7 @@ const Hostile = genServer({
   calls: {
     ok: ({ state }) => reply(state.n),
     hang: async () => reply(await never),
-    keep: (ctx) => (ctx.from<number>(), later<number>()),
+    keep: (ctx) => later(ctx.from<number>()),
     deposit: ({ state }) => reply(state.n + 1, { n: state.n + 1 }),
     end: () => stop("normal"),
     stopSelf: async (ctx) => {

@@ -88,7 +88,7 @@ test("while one is slow the others go on, one at a time with a concurrency of on
       ["a", "b"],
       async (name) => {
         order.push(`${name} in`);
-        await undefined;
+        await Promise.resolve();
         order.push(`${name} out`);
       },
       { concurrency: 1 },
