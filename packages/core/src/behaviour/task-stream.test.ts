@@ -124,17 +124,30 @@ test("leaving the loop ends the tasks and closes the input", async () => {
   expect(closed).toBe(true);
 });
 
-test("leaving the loop does not wait for an input that waits", async () => {
-  const never = {
-    async *[Symbol.asyncIterator](): AsyncGenerator<number> {
+test("leaving the loop does not wait for an input that waits, and what that still gives is dropped", async () => {
+  const gate = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
+  const ran: number[] = [];
+  async function* items(): AsyncGenerator<number> {
+    try {
       yield 1;
-      await new Promise<never>(() => undefined);
-    },
-  };
-  for await (const result of taskStream(never, (n) => n, { concurrency: 2 })) {
+      await gate.promise;
+      yield 2;
+    } finally {
+      closed.resolve();
+    }
+  }
+  for await (const result of taskStream(items(), (n) => ran.push(n), { concurrency: 2 })) {
     expect(result).toEqual(ok(1));
     break;
   }
+  gate.resolve();
+  await closed.promise;
+  // A task that had been started for it would have run by then.
+  await taskStream([0], (n) => n, { concurrency: 1 })
+    [Symbol.asyncIterator]()
+    .next();
+  expect(ran).toEqual([1]);
 });
 
 test("the end of the consumer ends the tasks", async () => {
@@ -214,9 +227,10 @@ test("linked: a failure ends the consumer, unless it traps exits", async () => {
   expect((await monitor(linked)).reason).toBe("boom");
   const trapping = await (await startRunner()).run(async () => {
     self().trapExit();
-    return collect(taskStream([1, 2, 3], run, { concurrency: 1, linked: true }));
+    const results = await collect(taskStream([1, 2, 3], run, { concurrency: 1, linked: true }));
+    return { results, messages: processInfo(self().pid)?.messages };
   });
-  expect(trapping).toEqual([ok(1), { ok: false, reason: "boom" }, ok(3)]);
+  expect(trapping).toEqual({ results: [ok(1), { ok: false, reason: "boom" }, ok(3)], messages: [] });
   await expect(collect(taskStream([1, 2], run, { concurrency: 1, linked: true }))).rejects.toMatchObject({
     code: "INTERLOCK_CALLEE_EXIT",
     details: { reason: "boom" },
@@ -228,6 +242,8 @@ test("linked: a task that ends normally without a result harms nobody", async ()
     collect(taskStream([1], () => self().exit("normal"), { concurrency: 1, linked: true })),
   );
   expect(results).toEqual([{ ok: false, reason: "normal" }]);
+  const outside = taskStream([1], () => self().exit("normal"), { concurrency: 1, linked: true });
+  expect(await collect(outside)).toEqual(results);
 });
 
 test("tasks of a process say who asked for them and are its children", async () => {

@@ -228,7 +228,6 @@ class TaskStream<T, R> {
     this.#closed = true;
     for (const slot of this.#running) {
       this.#running.delete(slot);
-      slot.limit?.cancel();
       this.#kill(slot);
     }
   }
