@@ -213,7 +213,7 @@ export class World {
   }
 }
 
-export function shown({ id, kind, reason }: Pick2<Event>): string {
+function shown({ id, kind, reason }: Pick2<Event>): string {
   if (kind === "exit") return `-${id} ${showReason(reason)}`;
   return kind === "start" ? `+${id}` : `!${id}`;
 }

@@ -111,10 +111,10 @@ export class SupervisorProcess {
   }
 }
 
-export const isNormal = (reason: Reason): boolean =>
+const isNormal = (reason: Reason): boolean =>
   reason === "normal" || reason === "shutdown" || typeof reason === "object";
 
-export const shownReason = (reason: Reason): string =>
+const shownReason = (reason: Reason): string =>
   typeof reason === "string" ? reason : `shutdown (${JSON.stringify(reason.shutdown)})`;
 
 export class Model {
