@@ -1,0 +1,52 @@
+/** Atoms: interned, so that `===` compares them. @see https://www.erlang.org/doc/apps/erts/erl_ext_dist#atoms */
+import { WireError } from "../errors.ts";
+
+/** Erlang's limit, in characters (code points), not bytes. */
+const MAX_ATOM_CHARACTERS = 255;
+
+/** An Erlang atom. Two atoms of one name are one object; get them by {@link atom}. */
+export class Atom<out Name extends string = string> {
+  readonly name: Name;
+
+  constructor(name: Name) {
+    this.name = name;
+  }
+
+  toString(): Name {
+    return this.name;
+  }
+}
+
+// Weak, because peers send atoms too: what nobody holds any more goes, so that a peer cannot fill the memory with names.
+const interned = new Map<string, WeakRef<Atom>>();
+const collected = new FinalizationRegistry<string>((name) => {
+  if (interned.get(name)?.deref() === undefined) interned.delete(name);
+});
+
+/**
+ * The atom of that name.
+ *
+ * **Errors** `INTERLOCK_WIRE_LIMIT` for a name of more than 255 characters.
+ *
+ * @example
+ * atom("ok") === atom("ok"); // true
+ */
+export function atom<const Name extends string>(name: Name): Atom<Name> {
+  const known = interned.get(name)?.deref();
+  if (known !== undefined) return known as Atom<Name>;
+  if (name.length > MAX_ATOM_CHARACTERS && characters(name) > MAX_ATOM_CHARACTERS)
+    throw new WireError("INTERLOCK_WIRE_LIMIT", `An atom has at most ${MAX_ATOM_CHARACTERS} characters.`, {
+      limit: "atomCharacters",
+      most: MAX_ATOM_CHARACTERS,
+    });
+  const made = new Atom(name);
+  interned.set(name, new WeakRef(made));
+  collected.register(made, name);
+  return made;
+}
+
+function characters(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
+}
