@@ -2,7 +2,7 @@
 
 import { availableParallelism, cpus } from "node:os";
 import { join, resolve } from "node:path";
-import { buildCore } from "./build.ts";
+import { build } from "./build.ts";
 import { type Outcome, runChild } from "./child.ts";
 import { findErlang } from "./erlang.ts";
 import { median } from "./figure.ts";
@@ -62,8 +62,8 @@ export async function bench(settings: Settings, progress: (line: string) => void
   const erlang = settings.beam ? findErlang(repository) : "BEAM was left out (--no-beam).";
   notes.push(typeof erlang === "string" ? erlang : erlang.description);
 
-  const unbuilt = asked.some(({ file }) => file === "import-time") ? buildCore(repository) : undefined;
-  if (unbuilt !== undefined) notes.push(unbuilt);
+  const unbuilt = build(repository);
+  if (unbuilt !== undefined) throw new Error(unbuilt);
 
   for (const program of programsOf(asked)) {
     for (let round = 1; round <= settings.rounds; round++) {
@@ -179,15 +179,15 @@ function programsOf(asked: readonly Row[]): readonly Program[] {
   return [...byKey.values()];
 }
 
-/** A program of ours, as shipped; `containment: "off"` only to tell what containment costs. */
+/** A program of ours with the published build; `containment: "off"` only to tell what containment costs. */
 function startOurs(
   { file, program }: { readonly file: string; readonly program: string },
   settings: { readonly quick: boolean },
   options: { readonly containment?: "on" | "off" } = {},
 ): Promise<Outcome> {
   const path = join(import.meta.dirname, "ours", `${file}.ts`);
-  const env = { ...environment(settings), INTERLOCK_CONTAINMENT: options.containment ?? "on" };
-  return runChild(process.execPath, ["--conditions=@interlock/source", "--expose-gc", path, program], { env });
+  const preload = options.containment === "off" ? ["--import", join(import.meta.dirname, "uncontained.ts")] : [];
+  return runChild(process.execPath, [...preload, "--expose-gc", path, program], { env: environment(settings) });
 }
 
 function startPeer(peer: string, part: string, settings: { readonly quick: boolean }): Promise<Outcome> {

@@ -1,15 +1,27 @@
-/** The import row measures what is published: the build of core, made anew when its sources have changed. */
+/** What is measured is what is published: the build of core, made anew when its sources have changed. */
 
 import { spawnSync } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-/** Gives the reason when there is no build to measure. */
-export function buildCore(repository: string): string | undefined {
+/** Builds core and its twin without containment. Gives the reason when that fails. */
+export function build(repository: string): string | undefined {
   const core = join(repository, "packages/core");
-  if (newest(join(core, "dist")) >= newest(join(core, "src"))) return undefined;
-  const { status, stdout } = spawnSync(process.execPath, [join(repository, "scripts/build.ts")], { encoding: "utf8" });
-  return status === 0 ? undefined : `npm run build failed: ${stdout.trim().split("\n").at(-1)}`;
+  const bench = join(repository, "bench");
+  const changed = Math.max(newest(join(core, "src")), newest(join(bench, "src")));
+  if (newest(join(core, "dist")) < changed) {
+    const failed = run([join(repository, "scripts/build.ts")], repository);
+    if (failed !== undefined) return failed;
+  }
+  if (newest(join(bench, "dist")) >= changed) return undefined;
+  const rolldown = join(repository, "node_modules/rolldown/bin/cli.mjs");
+  const files = ["src/uncontained-core.ts", "--file", "dist/uncontained-core.js"];
+  return run([rolldown, ...files, "--format", "esm", "--platform", "node", "--sourcemap"], bench);
+}
+
+function run(args: readonly string[], cwd: string): string | undefined {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", cwd });
+  return status === 0 ? undefined : `the build failed: ${`${stdout}${stderr}`.trim().split("\n").at(-1)}`;
 }
 
 function newest(folder: string): number {

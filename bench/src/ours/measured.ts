@@ -1,16 +1,7 @@
-/**
- * How ours are measured: in fresh processes, with everything on as shipped. The bench may take containment off again, to
- * say what it costs; nothing else can be switched.
- */
+/** How ours are measured: in fresh processes, with everything on as shipped. */
 
-import { containStrayErrors, defaultNode, monitor, type Self, spawn } from "@interlock/core";
-import { useContexts } from "../../../packages/core/src/process/context.ts";
+import { defaultNode, monitor, type Self, spawn } from "@interlock/core";
 import { emitRate, repetitions, seconds } from "../figure.ts";
-
-if (process.env["INTERLOCK_CONTAINMENT"] === "off") {
-  containStrayErrors(false);
-  useContexts(false);
-}
 
 let reports = 0;
 // Reports are built, and counted instead of printed.
