@@ -89,8 +89,17 @@ const brand = Symbol.for("interlock.error");
  * what failed, on what, with what was got and expected.
  *
  * @example
- * try { await bank.call.balance(); } catch (error) {
- *   if (isError(error, "INTERLOCK_CALL_TIMEOUT")) console.warn(error.details.timeoutMs, error.hint); else throw error;
+ * const Bank = genServer({
+ *   name: "bank",
+ *   init: (): { readonly balance: number } => ({ balance: 0 }),
+ *   calls: { balance: () => later<number>() },
+ * });
+ * const bank = await Bank.start();
+ * try {
+ *   await bank.with({ timeoutMs: 1 }).call.balance();
+ * } catch (error) {
+ *   if (!isError(error, "INTERLOCK_CALL_TIMEOUT")) throw error;
+ *   console.log(error.details.request, error.details.timeoutMs); // balance 1
  * }
  */
 export class InterlockError<Code extends ErrorCode = ErrorCode> extends Error {

@@ -7,6 +7,7 @@ import { unowned } from "./process/context.ts";
 import type { Home, NodeName } from "./process/pid.ts";
 import { LocalPid } from "./process/pid.ts";
 import type { Process } from "./process/process.ts";
+import type { Network } from "./process/route.ts";
 import { ProcessTimer, type Timer } from "./process/timer.ts";
 import { type Report, type ReportHandler, reportChannel, writeToStderr } from "./report/report.ts";
 import { nodeRuntime, type Runtime } from "./runtime.ts";
@@ -22,6 +23,9 @@ export interface NodeOptions {
 export class LocalNode implements Home {
   readonly name: NodeName;
   readonly index = 0;
+  readonly route = undefined;
+  /** The other nodes; set by whoever connects this one to them. */
+  network: Network | undefined = undefined;
   readonly runtime: Runtime;
   readonly scheduler: Scheduler;
   readonly freeze: boolean;
@@ -124,7 +128,9 @@ export function defaultNode(): LocalNode {
  * made for each start of a child.
  *
  * @example
- * onReport((report) => { if (report.type === "crash") log.error(formatReport(report)); });
+ * onReport((report) => {
+ *   if (report.type === "crash") console.error(formatReport(report));
+ * });
  */
 export function onReport(handler: ReportHandler, options?: { readonly progress?: boolean }): void {
   const node = defaultNode();

@@ -113,13 +113,27 @@ const known = new Map<string, AnyApplication>();
  * Makes an application of a module. From then on it is known by its name; nothing runs yet.
  *
  * @example
- * export default application({
+ * import { z } from "zod";
+ * const Bank = genServer({
+ *   name: "bank",
+ *   init: (opening: number): { readonly balance: number } => ({ balance: opening }),
+ *   calls: { balance: ({ state }) => reply(state.balance) },
+ * });
+ * const bankSup = supervisor({
+ *   name: "bank_sup",
+ *   strategy: "one_for_one",
+ *   children: (opening: number) => [Bank.child([opening], { name: local("bank") })],
+ * });
+ * const bank = application({
  *   name: "bank",
  *   version: "1.4.0",
  *   config: z.object({ openingCents: z.coerce.number().int() }),
- *   providers: [environment("BANK_")],
- *   start: ({ config }) => bankSup.startLink(config),
+ *   providers: [defaults({ openingCents: 0 }), environment("BANK_")],
+ *   start: ({ config }) => bankSup.startLink(config.openingCents),
  * });
+ * const running = await bank.start({ environment: { BANK_OPENING_CENTS: "500" } });
+ * console.log(await Bank.at(local("bank")).call.balance()); // 500
+ * await running.stop();
  */
 export function application<Config = ConfigTree>(module: ApplicationModule<Config>): Application<Config> {
   if (typeof module.name !== "string" || module.name === "") throw badArgument("name", module.name, "a name");
@@ -252,7 +266,10 @@ export async function changeConfig(
  * By default the program ends with exit code 1, so that what started it starts it again.
  *
  * @example
- * onNodeStop(({ application, reason }) => { log.fatal({ application, reason }); process.exit(1); });
+ * onNodeStop(({ application, reason }) => {
+ *   console.error(`${application} has ended`, reason);
+ *   process.exit(1);
+ * });
  */
 export function onNodeStop(handler: NodeStopHandler, node: LocalNode = defaultNode()): void {
   controllerOf(node).nodeStopHandler = handler;

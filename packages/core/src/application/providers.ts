@@ -18,7 +18,15 @@ export type ConfigPath = string | { readonly system: string; readonly path: stri
  * The settings in a JSON file. Several files merge in the order of their providers.
  *
  * @example
- * providers: [jsonFile("config/base.json"), jsonFile({ system: "RELEASE_ROOT", path: "bank.json" }, { optional: true })]
+ * const sup = supervisor({ name: "bank_sup", strategy: "one_for_one", children: () => [] });
+ * const bank = application({
+ *   name: "bank",
+ *   version: "1.4.0",
+ *   providers: [jsonFile("config.json", { optional: true }), jsonFile({ system: "RELEASE_ROOT", path: "bank.json" })],
+ *   start: () => sup.startLink(),
+ * });
+ * const error: unknown = await bank.start({ environment: { RELEASE_ROOT: "/nowhere" } }).catch((error: unknown) => error);
+ * console.log(isError(error, "INTERLOCK_CONFIG_INVALID")); // true
  */
 export function jsonFile(path: ConfigPath, options: { readonly optional?: boolean } = {}): ConfigProvider {
   const isPath =

@@ -120,10 +120,15 @@ export class LocalEventHandler implements EventHandler<never, never, never, unkn
  * @example
  * const lastAlarms = eventHandler({
  *   name: "last_alarms",
- *   init: (most: number): { readonly most: number; readonly alarms: readonly Alarm[] } => ({ most, alarms: [] }),
- *   event: ({ state }, alarm: Alarm) => noreply({ ...state, alarms: [alarm, ...state.alarms].slice(0, state.most) }),
+ *   init: (most: number): { readonly most: number; readonly alarms: readonly string[] } => ({ most, alarms: [] }),
+ *   event: ({ state }, alarm: string) => noreply({ ...state, alarms: [alarm, ...state.alarms].slice(0, state.most) }),
  *   call: ({ state }, _request: "list") => reply(state.alarms),
  * });
+ * const alarms = await genEvent<string>({ name: "alarms" }).startLink();
+ * await alarms.addHandler(lastAlarms, 1);
+ * await alarms.syncNotify("disk full");
+ * await alarms.syncNotify("no network");
+ * console.log(await alarms.call(lastAlarms, "list")); // [ 'no network' ]
  */
 export function eventHandler<
   Event,
@@ -180,7 +185,22 @@ export interface EventManager<in Event> extends AsyncDisposable {
    * of the second one's `init`; undefined when the first was not installed.
    *
    * @example
-   * await alarms.swapHandler(inMemory, "to file", toFile, (lines) => ["alarms.log", lines ?? []]);
+   * const counting = eventHandler({
+   *   name: "counting",
+   *   init: (): number => 0,
+   *   event: ({ state }, _alarm: string) => noreply(state + 1),
+   *   terminate: ({ state }) => state,
+   * });
+   * const printing = eventHandler({
+   *   name: "printing",
+   *   init: (counted: number): number => counted,
+   *   event: ({ state }, alarm: string) => (console.log(state + 1, alarm), noreply(state + 1)), // 2 no network
+   * });
+   * const alarms = await genEvent<string>({ name: "alarms" }).startLink();
+   * await alarms.addHandler(counting);
+   * await alarms.syncNotify("disk full");
+   * await alarms.swapHandler(counting, undefined, printing, (counted) => [counted ?? 0]);
+   * await alarms.syncNotify("no network");
    */
   swapHandler<Ended, Args extends readonly unknown[]>(
     from: EventHandler<Event, never, never, unknown, Ended>,
@@ -335,11 +355,18 @@ function checked(handler: unknown): LocalEventHandler {
  * Makes an event manager for events of one type.
  *
  * @example
+ * type Alarm = { readonly type: "disk_full"; readonly disk: string };
+ * const counting = eventHandler({
+ *   name: "counting",
+ *   init: (): number => 0,
+ *   event: ({ state }, _alarm: Alarm) => noreply(state + 1),
+ *   call: ({ state }, _request: "count") => reply(state),
+ * });
  * const Alarms = genEvent<Alarm>({ name: "alarms" });
  * const alarms = await Alarms.startLink();
- * await alarms.addHandler(lastAlarms, 10);
+ * await alarms.addHandler(counting);
  * alarms.notify({ type: "disk_full", disk: "/dev/sda" });
- * console.log(await alarms.call(lastAlarms, "list"));
+ * console.log(await alarms.call(counting, "count")); // 1
  */
 export function genEvent<Event>(module: GenEventModule): GenEvent<Event> {
   const server = managerServer(module.name);

@@ -168,7 +168,13 @@ export interface GenStatem<T extends StatemTypes, Args extends readonly unknown[
  * change has taken back from being postponed, then timeouts of 0 ms, then the mailbox.
  *
  * @example
- * const door = genStatem<Door>()({
+ * interface Door extends StatemTypes {
+ *   state: "locked" | "open";
+ *   data: { readonly code: string };
+ *   calls: { unlock(code: string): boolean };
+ *   casts: { slam(): void };
+ * }
+ * const Door = genStatem<Door>()({
  *   name: "door",
  *   init: (code: string) => ({ state: "locked", data: { code } }),
  *   states: {
@@ -183,8 +189,10 @@ export interface GenStatem<T extends StatemTypes, Args extends readonly unknown[
  *     open: { stateTimeout: (ctx) => ctx.next("locked"), casts: { slam: (ctx) => ctx.next("locked") } },
  *   },
  * });
- * const ref = await door.startLink("1234");
- * console.log(await ref.call.unlock("1234")); // true
+ * const door = await Door.startLink("1234");
+ * console.log(await door.call.unlock("4321")); // false
+ * console.log(await door.call.unlock("1234")); // true
+ * await door.stop();
  */
 export function genStatem<T extends StatemTypes>(): <Args extends readonly unknown[]>(
   module: StatemModule<T, Args>,

@@ -73,8 +73,15 @@ export interface RegistryBase<Key, Value> extends Start<readonly [], ServerRef<N
    * task of its own, and the promise resolves when all are done.
    *
    * @example
+   * const Subscribers = registry<string>({ name: "subscribers", keys: "duplicate" });
+   * await Subscribers.startLink();
+   * spawn<string>(async (self) => {
+   *   Subscribers.register("news");
+   *   console.log(await self.receive()); // the presses roll
+   * });
+   * await Promise.resolve();
    * Subscribers.dispatch("news", (entries) => {
-   *   for (const { pid } of entries) send(pid, { type: "news", text });
+   *   for (const { pid } of entries) send(pid as Pid<string>, "the presses roll");
    * });
    */
   dispatch(key: Key, each: (entries: readonly RegistryEntry<Value>[]) => void): void;
@@ -300,10 +307,15 @@ function checked(pid: Pid): LocalPid {
  * A registry of processes by key. It belongs under a supervisor, before its users.
  *
  * @example
- * const Rooms = registry<`room:${number}`, { readonly topic: string }>({ name: "rooms", keys: "unique" });
+ * const Room = genServer({
+ *   name: "room",
+ *   init: (topic: string): { readonly topic: string } => ({ topic }),
+ *   calls: { topic: ({ state }) => reply(state.topic) },
+ * });
+ * const Rooms = registry<`room:${number}`>({ name: "rooms", keys: "unique" });
  * await Rooms.startLink();
- * await Room.named(Rooms.via("room:42")).startLink("room:42", "news");
- * await Room.at(Rooms.via("room:42")).call.say("hello");
+ * await Room.named(Rooms.via("room:42")).startLink("news");
+ * console.log(await Room.at(Rooms.via("room:42")).call.topic()); // news
  */
 export function registry<Key, Value = undefined>(
   options: RegistryOptions & { readonly keys: "unique" },

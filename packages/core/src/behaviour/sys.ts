@@ -51,6 +51,20 @@ function debugOf(process: Process): Debug {
   return body.debugOf(process);
 }
 
+/**
+ * Requests to a process of a behaviour. Each takes at most `timeoutMs` milliseconds, 5 000 unless given.
+ *
+ * @example
+ * const Counter = genServer({
+ *   name: "counter",
+ *   init: (start: number): { readonly n: number } => ({ n: start }),
+ *   calls: { next: ({ state }) => reply(state.n, { n: state.n + 1 }) },
+ * });
+ * const counter = await Counter.startLink(1);
+ * console.log(await sys.getState(counter)); // { n: 1 }
+ * await sys.replaceState(counter, () => ({ n: 41 }));
+ * console.log(await counter.call.next()); // 41
+ */
 export const sys: {
   getState(target: Target, timeoutMs?: number): Promise<unknown>;
   /** `replace` gets the state and gives the new one; if it throws, the state stays and the error is yours. */

@@ -288,9 +288,16 @@ function isIterable(items: unknown): boolean {
  * **Errors** while iterating: `INTERLOCK_TIMEOUT` (see `onTimeout`), whatever the input throws.
  *
  * @example
- * for await (const result of taskStream(urls, fetchOne, { concurrency: 8, timeoutMs: 1_000, onTimeout: "kill_task" })) {
- *   if (result.ok) console.log(result.value);
+ * const lengthOf = async (path: string, signal: AbortSignal): Promise<number> => {
+ *   const response = await fetch(`data:,${path}`, { signal });
+ *   return (await response.text()).length;
+ * };
+ * let sum = 0;
+ * const paths = ["news", "sport", "weather"];
+ * for await (const result of taskStream(paths, lengthOf, { concurrency: 2, timeoutMs: 1_000, onTimeout: "kill_task" })) {
+ *   if (result.ok) sum += result.value;
  * }
+ * console.log(sum); // 16
  */
 export function taskStream<T, R>(
   items: Iterable<T> | AsyncIterable<T>,

@@ -2,8 +2,9 @@
 import { badArgument, InterlockError } from "../errors.ts";
 import { defaultNode, type LocalNode } from "../node.ts";
 import { currentProcess } from "../process/context.ts";
-import { LocalPid, type NodeName, type Pid } from "../process/pid.ts";
+import { LocalPid, type NodeName, type Pid, RemoteReference } from "../process/pid.ts";
 import type { Process } from "../process/process.ts";
+import type { Away } from "../process/route.ts";
 import { register, unregister } from "./local-names.ts";
 
 export interface Name {
@@ -20,6 +21,10 @@ export abstract class NameBase implements Name {
     return false;
   }
   abstract whereis(node: LocalNode): LocalPid | undefined;
+  /** The way to it when it is a name on another node. */
+  away(_node: LocalNode): Away | undefined {
+    return undefined;
+  }
   /** @throws INTERLOCK_NAME_TAKEN */
   abstract register(process: Process): void;
   abstract unregister(process: Process): void;
@@ -60,6 +65,10 @@ class RemoteName extends NameBase {
   }
   whereis(node: LocalNode): LocalPid | undefined {
     return this.node === node.name ? node.names.get(this.name)?.pid : undefined;
+  }
+  override away(node: LocalNode): Away | undefined {
+    if (this.node === node.name || node.network === undefined) return undefined;
+    return { route: node.network.routeTo(this.node), to: this.name };
   }
   register(process: Process): void {
     if (this.node !== process.node.name) throw noConnection(this);
@@ -107,6 +116,14 @@ export function checkedName(name: Name): Name {
 export function resolve(target: Pid | Name, node: LocalNode = currentNode()): Process | undefined {
   if (target instanceof LocalPid) return target.process;
   return nameBase(target as Name).whereis(node)?.process;
+}
+
+/** The way to a target of another node; undefined for everything of this one. */
+export function awayOf(target: unknown, node: LocalNode = currentNode()): Away | undefined {
+  if (target instanceof NameBase) return target.away(node);
+  if (!(target instanceof LocalPid || target instanceof RemoteReference)) return undefined;
+  const { route } = target.home;
+  return route === undefined ? undefined : { route, to: target };
 }
 
 /** The node of the running process; outside any, the default one. */

@@ -95,6 +95,16 @@ export function cool(process: Process): void {
 /**
  * Runs `make` outside any process: what it starts belongs to nobody. For pools, clients and whatever else is shared:
  * an error they throw later must not end the process that happened to make them.
+ *
+ * @example
+ * import { Agent } from "node:http";
+ * let agent: Agent | undefined;
+ * // All processes share its sockets, so their errors must not end the process that happened to ask first.
+ * function sharedAgent(): Agent {
+ *   agent ??= unowned(() => new Agent({ keepAlive: true }));
+ *   return agent;
+ * }
+ * spawn(() => console.log(sharedAgent() === sharedAgent())); // true
  */
 export function unowned<T>(make: () => T): T {
   const outer = running;

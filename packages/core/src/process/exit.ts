@@ -28,7 +28,10 @@ export function exitSignal(from: LocalPid, target: Process, reason: ExitReason):
 
 function breakLink(from: LocalPid, to: LocalPid, reason: ExitReason): void {
   const linked = to.process;
-  if (linked === undefined) return;
+  if (linked === undefined) {
+    to.home.route?.exitLinked(from, to, reason);
+    return;
+  }
   linked.links = remove(linked.links, from);
   linkBroken(from, linked, reason);
 }

@@ -134,6 +134,14 @@ export function registered(): readonly string[] {
  * Resolves when `pid` ends. For code that is not a process; a process uses `self.monitor`.
  *
  * **Errors** rejects with the signal's reason when that is aborted first.
+ *
+ * @example
+ * const printer = spawn(async (self) => {
+ *   await self.receive();
+ * });
+ * const end = monitor(printer);
+ * exit(printer, "kill");
+ * console.log((await end).reason); // killed
  */
 export function monitor(target: Pid | Name, options?: { readonly signal?: AbortSignal }): Promise<Down> {
   fence();

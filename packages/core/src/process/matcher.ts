@@ -174,7 +174,13 @@ export function selectionOf(pattern: unknown): Selection {
  * A pattern with a guard. A guard must depend on the message alone: it may be tried again.
  *
  * @example
- * const big = await self.receive(when({ type: "order" }, (order: Order) => order.amount > 100));
+ * type Order = { readonly type: "order"; readonly amount: number };
+ * const desk = spawn<Order>(async (self) => {
+ *   const big = await self.receive(when({ type: "order" }, (order: Order) => order.amount > 100));
+ *   console.log(big.amount); // 500
+ * });
+ * send(desk, { type: "order", amount: 20 });
+ * send(desk, { type: "order", amount: 500 });
  */
 export function when<T>(
   pattern:

@@ -3,6 +3,7 @@
  * on it until its end. The numbers are Erlang's: an id that grows, the scheduler's index, the node's creation.
  */
 import type { Process } from "./process.ts";
+import type { Route } from "./route.ts";
 
 /** Names of nodes look like `name@host`. */
 export type NodeName = `${string}@${string}`;
@@ -23,10 +24,13 @@ export interface Ref {
   toString(): string;
 }
 
-/** The node that an identifier belongs to, seen from here. `index` 0 is this node, as in Erlang's printed pids. */
+/** One life of a node, as identifiers refer to it: a node that was started again is another home. */
 export interface Home {
   readonly name: NodeName;
+  /** 0 is this node, as in Erlang's printed pids. */
   readonly index: number;
+  /** How to reach it; undefined for this node. */
+  readonly route: Route | undefined;
 }
 
 /** The object behind every `Pid`. `process` is undefined for the dead and for processes of other nodes. */
@@ -55,6 +59,21 @@ export class LocalPid<in M = never> implements Pid<M> {
   }
 }
 
+/** A process of another node. */
+export class RemotePid<in M = never> extends LocalPid<M> {
+  /** Erlang's second number; of Interlock's processes the index of their scheduler. */
+  readonly serial: number;
+
+  constructor(home: Home, id: number, serial: number) {
+    super(home, id, undefined);
+    this.serial = serial;
+  }
+
+  override toString(): string {
+    return `<${this.home.name}.${this.id}.${this.serial}>`;
+  }
+}
+
 let references = 0;
 
 /** The object behind every `Ref`; monitors and aliases extend it, so that a reference is never a second object. */
@@ -68,6 +87,23 @@ export class Reference implements Ref {
 
   toJSON(): string {
     return this.toString();
+  }
+}
+
+/** A reference that another node made; if it is an alias there, messages may be sent to it. */
+export class RemoteReference extends Reference {
+  readonly home: Home;
+  /** Words of 32 bits, the least significant first. */
+  readonly words: readonly number[];
+
+  constructor(home: Home, words: readonly number[]) {
+    super();
+    this.home = home;
+    this.words = words;
+  }
+
+  override toString(): string {
+    return `#Ref<${this.home.name}.${this.words.toReversed().join(".")}>`;
   }
 }
 

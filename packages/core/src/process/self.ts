@@ -32,7 +32,21 @@ export interface Self<in out M> {
   readonly pid: Pid<M>;
   /** Aborted when the process ends, with its exit reason in a `ProcessExit`. Pass it to whatever is awaited. */
   readonly signal: AbortSignal;
-  /** The next message of the process' own type; signals (DOWN, EXIT) are taken by their matchers only. */
+  /**
+   * The next message of the process' own type; signals (DOWN, EXIT) are taken by their matchers only.
+   *
+   * @example
+   * type Job = { readonly type: "job"; readonly n: number } | { readonly type: "stop" };
+   * const worker = spawn<Job>(async (self) => {
+   *   const job = await self.receive({ type: "job" });
+   *   console.log(job.n); // 1
+   *   const next = await self.receive({ type: "job" }, { timeoutMs: 0 });
+   *   console.log(next); // undefined
+   *   console.log(await self.receive()); // { type: 'stop' }
+   * });
+   * send(worker, { type: "stop" });
+   * send(worker, { type: "job", n: 1 });
+   */
   receive(): Promise<M>;
   receive(any: typeof anyMessage, options: { readonly timeoutMs: number }): Promise<M | undefined>;
   receive<const P extends Pattern<M>>(pattern: P): Promise<Extract<M, P>>;
@@ -42,16 +56,45 @@ export interface Self<in out M> {
   ): Promise<Extract<M, P> | undefined>;
   receive<T>(matcher: Matcher<T>): Promise<T>;
   receive<T>(matcher: Matcher<T>, options: { readonly timeoutMs: number }): Promise<T | undefined>;
-  /** @see erlang:link/1 */
+  /**
+   * @see erlang:link/1
+   *
+   * @example
+   * spawn((self) => {
+   *   const other = spawn(async (other) => {
+   *     await other.receive();
+   *   });
+   *   self.link(other);
+   *   monitor(other).then(({ reason }) => console.log(reason)); // out of paper
+   *   self.exit("out of paper");
+   * });
+   */
   link(pid: Pid): void;
   /** @see erlang:unlink/1 */
   unlink(pid: Pid): void;
-  /** @see erlang:monitor/3 */
+  /**
+   * @see erlang:monitor/3
+   *
+   * @example
+   * spawn(async (self) => {
+   *   const printer = self.monitor(spawn((other) => other.exit("out of paper")));
+   *   console.log((await self.receive(printer.down)).reason); // out of paper
+   * });
+   */
   monitor(target: Pid | Name, options: MonitorOptions & { readonly alias: AliasMode }): AliasedMonitor<M>;
   monitor(target: Pid | Name, options?: MonitorOptions): Monitor;
   /** @see erlang:alias/1 */
   alias(options?: AliasOptions): Alias<M>;
-  /** Turns exit signals into messages (or back, with `false`). @returns the matcher of EXIT. */
+  /**
+   * Turns exit signals into messages (or back, with `false`). @returns the matcher of EXIT.
+   *
+   * @example
+   * spawn(async (self) => {
+   *   const exits = self.trapExit();
+   *   spawnLink((other) => other.exit("out of paper"));
+   *   console.log((await self.receive(exits)).reason); // out of paper
+   * });
+   */
   trapExit(on?: boolean): Matcher<Exit>;
   /** @see erlang:send_after/3 */
   sendAfter(delayMs: number, message: M): Timer;
@@ -221,7 +264,15 @@ function callBound(process: Process, callback: () => unknown): unknown {
  * Once that has ended it does nothing.
  *
  * @example
- * feed.on("quote", bind((quote) => send(self.pid, quote)));
+ * import { EventEmitter, once } from "node:events";
+ * const feed = new EventEmitter();
+ * spawn<number>(async (self) => {
+ *   feed.on("quote", bind((price: number) => send(self.pid, price)));
+ *   feed.emit("ready");
+ *   console.log(await self.receive()); // 42
+ * });
+ * await once(feed, "ready");
+ * feed.emit("quote", 42);
  */
 export function bind<F extends (...args: never) => unknown>(callback: F): F {
   const process = currentProcess();

@@ -1,13 +1,13 @@
 /** Sending. Never blocks; never throws for the state of the receiver. @see erlang:send/2 */
 import { badArgument, InterlockError } from "../errors.ts";
-import { currentNode, isName, type Name, nameBase, resolve } from "../naming/name.ts";
+import { awayOf, currentNode, isName, type Name, nameBase, resolve } from "../naming/name.ts";
 import { type Alias, LocalAlias } from "./alias.ts";
 import { currentProcess } from "./context.ts";
 import { atExit } from "./exit.ts";
 import { fenceError } from "./exit-reason.ts";
 import { deepFreeze } from "./freeze.ts";
 import { type Bound, Envelope, MESSAGE } from "./mailbox.ts";
-import { LocalPid, type Pid } from "./pid.ts";
+import { LocalPid, type Pid, RemoteReference } from "./pid.ts";
 import { DEAD, type Process } from "./process.ts";
 import { ProcessTimer, type Timer } from "./timer.ts";
 
@@ -28,15 +28,27 @@ export function fence(): Process | undefined {
  * **Errors** `INTERLOCK_NOPROC` for a local name that nobody has, as OTP's badarg.
  *
  * @example
- * send(ponger, { type: "ping", from: self.pid });
+ * type PingPong = { readonly type: "ping"; readonly from: Pid<PingPong> } | { readonly type: "pong" };
+ * const ponger = spawn<PingPong>(async (self) => {
+ *   const { from } = await self.receive({ type: "ping" });
+ *   send(from, { type: "pong" });
+ * });
+ * spawn<PingPong>(async (self) => {
+ *   send(ponger, { type: "ping", from: self.pid });
+ *   console.log(await self.receive()); // { type: 'pong' }
+ * });
  */
 export function send<M>(target: Destination<M>, message: NoInfer<M>): void {
   fence();
   const process = target instanceof LocalPid ? target.process : receiverOf(target);
   if (process !== undefined) deliverMessage(process, message);
+  else sendAway(target, message);
 }
 
-/** As `send`, and says whether the message was put into a mailbox: false for a full one and for the dead. */
+/**
+ * As `send`, and says whether the message was put into a mailbox: false for a full one and for the dead. To another node:
+ * false when there is no connection to it, or a busy one.
+ */
 export function trySend<M>(target: Destination<M>, message: NoInfer<M>): boolean {
   fence();
   const process =
@@ -45,7 +57,14 @@ export function trySend<M>(target: Destination<M>, message: NoInfer<M>): boolean
       : isName(target)
         ? nameBase(target).whereis(currentNode())?.process
         : receiverOf(target);
-  return process !== undefined && deliverMessage(process, message);
+  return process === undefined ? sendAway(target, message) : deliverMessage(process, message);
+}
+
+/** To another node. False for the dead of this one. */
+function sendAway(target: unknown, message: unknown): boolean {
+  const node = currentNode();
+  const away = awayOf(target, node);
+  return away?.route.send((currentProcess()?.pid ?? node.nobody), away.to, message) === true;
 }
 
 /**
@@ -55,7 +74,13 @@ export function trySend<M>(target: Destination<M>, message: NoInfer<M>): boolean
  * milliseconds (default 5 000).
  *
  * @example
- * for await (const row of rows) await sendWait(importer, { type: "row", row });
+ * const mailbox = { capacity: 2, overflow: "reject" } as const;
+ * const adder = spawn<number>(async (self) => {
+ *   let sum = 0;
+ *   while (sum < 10) sum += await self.receive();
+ *   console.log(sum); // 10
+ * }, { mailbox });
+ * for (const number of [1, 2, 3, 4]) await sendWait(adder, number);
  */
 export async function sendWait<M>(
   target: Pid<M> | Name,
@@ -66,12 +91,22 @@ export async function sendWait<M>(
   const timeoutMs = options?.timeoutMs ?? DEFAULT_WAIT_MS;
   checkDelay(timeoutMs, "timeoutMs");
   const process = resolve(target);
-  if (process === undefined) throw gone(target);
+  if (process === undefined) return sendWaitAway(target, message, timeoutMs);
   const bound = process.extras?.bound;
   // Again after the wait: somebody else may have been quicker.
   while (bound !== undefined && bound.waiting >= bound.capacity) await roomIn(process, bound, timeoutMs);
   fence();
   deliverMessage(process, message);
+}
+
+async function sendWaitAway(target: Pid | Name, message: unknown, timeoutMs: number): Promise<void> {
+  const away = awayOf(target);
+  if (away === undefined) throw gone(target);
+  // Again after the wait: somebody else may have been quicker.
+  while (!sendAway(target, message)) {
+    await away.route.ready(timeoutMs);
+    fence();
+  }
 }
 
 const DEFAULT_WAIT_MS = 5_000;
@@ -118,7 +153,17 @@ function gone(target: { toString(): string }): InterlockError<"INTERLOCK_NOPROC"
   });
 }
 
-/** Sends after `delayMs` milliseconds. A name is resolved when the time has come; a timer to a pid ends with it. */
+/**
+ * Sends after `delayMs` milliseconds. A name is resolved when the time has come; a timer to a pid ends with it.
+ *
+ * @example
+ * const cook = spawn<string>(async (self) => {
+ *   console.log(await self.receive()); // the tea is ready
+ * });
+ * const timer = sendAfter(1, cook, "the tea is ready");
+ * await monitor(cook);
+ * console.log(timer.cancel()); // undefined
+ */
 export function sendAfter<M>(delayMs: number, target: Pid<M> | Name, message: NoInfer<M>): Timer {
   fence();
   return startTimer(delayMs, target, () => message);
@@ -143,6 +188,7 @@ function startTimer(delayMs: number, target: Pid | Name, make: (timer: ProcessTi
   return new ProcessTimer(node, owner, delayMs, (timer) => {
     const process = owner ?? (isName(target) ? nameBase(target).whereis(node)?.process : undefined);
     if (process?.alive === true) deliverMessage(process, make(timer));
+    else if (owner === undefined) sendAway(target, make(timer));
   });
 }
 
@@ -158,6 +204,7 @@ export function deliverMessage(process: Process, message: unknown): boolean {
 
 function receiverOf(target: unknown): Process | undefined {
   if (target instanceof LocalAlias) return target.receiver();
+  if (target instanceof RemoteReference) return undefined;
   if (!isName(target)) throw badArgument("target", target, "a pid, a name or an alias");
   const name = nameBase(target);
   const pid = name.whereis(currentNode());

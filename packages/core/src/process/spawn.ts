@@ -68,7 +68,7 @@ function bound(process: Process, mailbox: MailboxOptions): void {
  * @example
  * const echo = spawn<{ type: "say"; text: string }>(async (self) => {
  *   const said = await self.receive({ type: "say" });
- *   console.log(said.text);
+ *   console.log(said.text); // hello
  * });
  * send(echo, { type: "say", text: "hello" });
  */

@@ -210,8 +210,8 @@ export function callers(): readonly Pid[] {
  * Starts `run` in a process linked to this one.
  *
  * @example
- * const page = task((signal) => fetch(url, { signal }));
- * const response = await page;
+ * const page = task(async (signal) => (await fetch("data:,hello", { signal })).text());
+ * console.log(await page); // hello
  */
 export function task<T>(run: (signal: AbortSignal) => T | Promise<T>): Task<T> {
   const owner = fence();

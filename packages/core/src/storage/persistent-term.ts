@@ -14,6 +14,7 @@ const terms = new WeakMap<LocalNode, Map<unknown, unknown>>();
  * @example
  * persistentTerm.put("limits", { rooms: 10_000 });
  * const { rooms } = persistentTerm.get<{ rooms: number }>("limits");
+ * console.log(rooms); // 10000
  */
 export const persistentTerm: {
   put(key: unknown, value: unknown): void;

@@ -122,7 +122,9 @@ export interface Table<Key, Row, Found = Row | undefined> extends Iterable<Row> 
    * **Errors** `INTERLOCK_TABLE` when there is no row, or no number at that position.
    *
    * @example
+   * const hits = table<string, readonly [path: string, count: number]>({ name: "hits", protection: "public" });
    * hits.updateCounter("/news", 1, ["/news", 0]);
+   * console.log(hits.updateCounter("/news", 1, ["/news", 0])); // 2
    */
   updateCounter(key: Key, update: Increment<Row>, initial?: Row): number;
   updateCounter(key: Key, updates: readonly CounterUpdate<Row>[], initial?: Row): readonly number[];
@@ -524,8 +526,10 @@ function checkedHeir(heir: Heir | undefined): Heir | undefined {
  *
  * @example
  * const hits = table<string, readonly [path: string, count: number]>({ name: "hits", protection: "public" });
- * hits.updateCounter("/news", 1, ["/news", 0]);
- * hits.lookup("/news"); // ["/news", 1]
+ * hits.insert(["/news", 3], ["/sport", 1]);
+ * hits.updateCounter("/news", 1);
+ * console.log(hits.lookup("/news")); // [ '/news', 4 ]
+ * console.log(hits.match(([, count]) => count < 2)); // [ [ '/sport', 1 ] ]
  */
 export function table<Key, Row>(
   options: TableOptions<Key, Row> & { readonly kind: "bag" },

@@ -258,9 +258,15 @@ class SimpleOneForOne extends SupervisorBody<Children> {
  * A supervisor of any number of children of one kind.
  *
  * @example
+ * const Room = genServer({
+ *   name: "room",
+ *   init: (topic: string): { readonly topic: string } => ({ topic }),
+ *   calls: { topic: ({ state }) => reply(state.topic) },
+ * });
  * const roomSup = dynamicSupervisor(Room, { maxChildren: 10_000, restart: "transient" });
  * await roomSup.startLink();
- * const room = await roomSup.startChild("room:43", "sport");
+ * const room = await roomSup.startChild("sport");
+ * console.log(await room.call.topic()); // sport
  */
 export function dynamicSupervisor<G extends AnyGenServer>(
   of: G,

@@ -106,9 +106,14 @@ export function partitionOf(key: unknown, count: number): number {
 
 /**
  * @example
- * const counters = partitionSupervisor((partition) => Counter.child([partition]), { name: "counters", partitions: 8 });
- * await counters.startLink();
- * await Counter.at(counters.via("user-17")).call.next();
+ * const Counter = genServer({
+ *   name: "counter",
+ *   init: (partition: number): { readonly n: number } => ({ n: partition * 1_000 }),
+ *   calls: { next: ({ state }) => reply(state.n + 1, { n: state.n + 1 }) },
+ * });
+ * const tallies = partitionSupervisor((partition) => Counter.child([partition]), { name: "tallies", partitions: 8 });
+ * await tallies.startLink();
+ * console.log(await Counter.at(tallies.via(3)).call.next()); // 3001
  */
 export function partitionSupervisor(
   child: (partition: number) => ChildSpec,

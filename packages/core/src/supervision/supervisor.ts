@@ -462,6 +462,11 @@ function ignoreNoProcess(error: unknown): void {
  * A supervisor of children that are known beforehand.
  *
  * @example
+ * const Bank = genServer({
+ *   name: "bank",
+ *   init: (opening: number): { readonly balance: number } => ({ balance: opening }),
+ *   calls: { balance: ({ state }) => reply(state.balance) },
+ * });
  * const bankSup = supervisor({
  *   name: "bank_sup",
  *   strategy: "rest_for_one",
@@ -469,7 +474,8 @@ function ignoreNoProcess(error: unknown): void {
  *   periodMs: 5_000,
  *   children: (opening: number) => [Bank.child([opening], { name: local("bank") })],
  * });
- * const sup = await bankSup.startLink(10_000);
+ * await bankSup.startLink(10_000);
+ * console.log(await Bank.at(local("bank")).call.balance()); // 10000
  */
 export function supervisor<Args extends readonly unknown[]>(module: SupervisorModule<Args>): Supervisor<Args> {
   checkFlags(module);

@@ -178,8 +178,9 @@ function infoOf(pid: LocalPid): ChildInfo {
  * @example
  * const Mails = taskSupervisor({ name: local("mails"), maxChildren: 100 });
  * await Mails.startLink();
- * Mails.startChild((signal) => deliver(mail, signal));
- * const price = await Mails.async((signal) => fetchPrice(item, signal)).await({ timeoutMs: 1_000 });
+ * Mails.startChild(() => console.log("delivered")); // delivered
+ * const price = await Mails.async(async () => 42).await({ timeoutMs: 1_000 });
+ * console.log(price); // 42
  */
 export function taskSupervisor(options: TaskSupervisorOptions = {}): TaskSupervisor {
   let latest: LocalPid | undefined;

@@ -119,7 +119,18 @@ type AnyModule = GenServerModule<any, any, any, any, any, any>;
  * **Errors** `INTERLOCK_UNDEFINED_CALLBACK`, `INTERLOCK_BAD_RETURN`, as the process would end with.
  *
  * @example
- * expect(step(Bank, { balance: 100 }).call.deposit(5)).toMatchObject({ reply: 105, state: { balance: 105 } });
+ * const Bank = genServer({
+ *   name: "bank",
+ *   init: (): { readonly balance: number } => ({ balance: 0 }),
+ *   calls: {
+ *     deposit({ state }, amount: number) {
+ *       const balance = state.balance + amount;
+ *       return reply(balance, { balance });
+ *     },
+ *   },
+ * });
+ * const after = step(Bank, { balance: 100 }).call.deposit(5);
+ * console.log(after.reply, after.state); // 105 { balance: 105 }
  */
 export function step<Args extends readonly unknown[], S, Calls, Casts, Info>(
   server: GenServer<Args, S, Calls, Casts, Info>,
