@@ -3,8 +3,8 @@
  * proxy. Hot file: `bench` rows gen_server_call_seq, gen_server_cast.
  */
 import { badArgument, InterlockError } from "../errors.ts";
-import { currentNode, isName, type Name, nameBase, resolve } from "../naming/name.ts";
-import { InlineCall, PendingCall, rejectFor } from "../process/call.ts";
+import { awayOf, currentNode, isName, type Name, nameBase, resolve } from "../naming/name.ts";
+import { AwayCall, InlineCall, type OpenCall, PendingCall, rejectFor } from "../process/call.ts";
 import { atExit } from "../process/exit.ts";
 import { type ExitReason, showReason } from "../process/exit-reason.ts";
 import { deepFreeze } from "../process/freeze.ts";
@@ -70,8 +70,8 @@ export function callServer(
 ): Promise<unknown> {
   const caller = fence();
   const process = target instanceof LocalPid ? target.process : resolve(target);
-  if (process === undefined) return rejectSoon(caller, noProcess(target, operation));
-  if (signal?.aborted === true) return Promise.reject(abortedCall(process, operation, signal));
+  if (process === undefined) return callAway(target, operation, args, caller, timeoutMs, signal);
+  if (signal?.aborted === true) return Promise.reject(abortedCall(targetOf(process), operation, signal));
   if (process.node.freeze) deepFreeze(args);
   const inHandler = caller !== undefined && (caller.flags & (RUNNING | BUSY)) !== 0;
   if (inHandler) {
@@ -102,6 +102,24 @@ export function callServer(
   return call.promise;
 }
 
+/** To a process of another node, or to nobody. */
+function callAway(
+  target: Pid | Name,
+  operation: string,
+  args: readonly unknown[],
+  caller: Process | undefined,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
+  const node = caller?.node ?? currentNode();
+  const away = awayOf(target, node);
+  if (away === undefined) return rejectSoon(caller, noProcess(target, operation));
+  const call = new AwayCall(operation, args, caller, target.toString(), node, timeoutMs);
+  if (signal !== undefined) abortWith(call, signal);
+  if (!call.settled) away.route.call(caller?.pid ?? node.nobody, away.to, call);
+  return call.promise;
+}
+
 /**
  * Fails a call that closes a cycle, once this turn's microtasks are done: whether an async handler awaits the call that
  * it started or has returned meanwhile shows only then. A callee that is waiting cannot have begun with it before.
@@ -116,9 +134,13 @@ function refuseIfCycle(caller: Process, call: PendingCall): void {
 }
 
 function castServer(target: Pid | Name, operation: string, args: readonly unknown[]): void {
-  fence();
+  const caller = fence();
   const process = target instanceof LocalPid ? target.process : resolve(target);
-  if (process === undefined) return; // OTP: a cast to nobody is ok.
+  if (process === undefined) {
+    const away = awayOf(target); // OTP: a cast to nobody is ok.
+    away?.route.cast(caller?.pid ?? currentNode().nobody, away.to, operation, args);
+    return;
+  }
   checkBehaviour(process);
   if (process.node.freeze) deepFreeze(args);
   process.deliver(new Envelope(CAST, operation, args));
@@ -179,14 +201,14 @@ export function stopServer(target: Pid | Name, reason: ExitReason, timeoutMs: nu
   });
 }
 
-function abortWith(call: PendingCall, signal: AbortSignal): void {
-  const aborted = (): void => call.fail(abortedCall(call.callee, String(call.payload), signal));
+function abortWith(call: OpenCall, signal: AbortSignal): void {
+  const aborted = (): void => call.fail(abortedCall(call.target, String(call.payload), signal));
+  if (signal.aborted) return aborted();
   signal.addEventListener("abort", aborted, { once: true });
   call.disarm = () => signal.removeEventListener("abort", aborted);
 }
 
-function abortedCall(callee: Process, request: string, signal: AbortSignal): InterlockError<"INTERLOCK_ABORTED"> {
-  const target = `${callee.pid} (${callee.body.label})`;
+function abortedCall(target: string, request: string, signal: AbortSignal): InterlockError<"INTERLOCK_ABORTED"> {
   return new InterlockError(
     "INTERLOCK_ABORTED",
     `Call ${request} to ${target} was aborted`,
@@ -224,15 +246,20 @@ function findPath(from: Process, to: Process, seen: Set<Process>): Process[] | u
   if (seen.has(from)) return undefined;
   seen.add(from);
   for (const call of each(from.calls)) {
-    if (!call.edge || call.settled) continue;
+    // What waits for another node makes no edge here.
+    if (!(call instanceof PendingCall) || !call.edge || call.settled) continue;
     const rest = findPath(call.callee, to, seen);
     if (rest !== undefined) return [from, ...rest];
   }
   return undefined;
 }
 
+function targetOf(process: Process): string {
+  return `${process.pid} (${process.body.label})`;
+}
+
 function callingSelf(process: Process, request: string): InterlockError<"INTERLOCK_CALLING_SELF"> {
-  const target = `${process.pid} (${process.body.label})`;
+  const target = targetOf(process);
   return new InterlockError("INTERLOCK_CALLING_SELF", `${target} called itself: ${request}`, { target, request });
 }
 
@@ -243,7 +270,7 @@ function noProcess(target: { toString(): string }, request: string): InterlockEr
 }
 
 function calleeExit(process: Process, request: string, reason: ExitReason): InterlockError<"INTERLOCK_CALLEE_EXIT"> {
-  const target = `${process.pid} (${process.body.label})`;
+  const target = targetOf(process);
   return new InterlockError("INTERLOCK_CALLEE_EXIT", `${request} of ${target}: it ended with ${showReason(reason)}`, {
     target,
     request,

@@ -5,6 +5,7 @@
  */
 import { InterlockError } from "../errors.ts";
 import { callTimedOut, publish } from "../report/telemetry.ts";
+import type { LocalNode } from "../node.ts";
 import { IDLE, type Timed } from "../scheduler/timer-queue.ts";
 import { runAs, unowned } from "./context.ts";
 import { CALL, Envelope, INLINE_CALL } from "./mailbox.ts";
@@ -22,20 +23,17 @@ const executor = (resolve: Resolve, reject: Reject): void => {
   lastReject = reject;
 };
 
-export class PendingCall extends Envelope implements Timed {
+/** The caller's side: a promise, its timeout, its place among the caller's calls. */
+export abstract class OpenCall extends Envelope implements Timed {
   /** Undefined once there is an answer. */
   resolve: Resolve | undefined;
   readonly reject: Reject;
   readonly promise: Promise<unknown>;
   readonly caller: Process | undefined;
-  readonly callee: Process;
-  /** The callee has taken `from` or answered `later`: it does not wait for anyone because of this call. */
-  deferred = false;
   /** Whether the caller's handler was unreturned when it called: only then may it be awaiting, and close a cycle. */
   edge = false;
-  /** It would have closed a cycle: the callee passes over it. */
-  refused = false;
   readonly timeoutMs: number;
+  readonly #node: LocalNode;
   due = 0;
   order = 0;
   slot: number = IDLE;
@@ -50,21 +48,24 @@ export class PendingCall extends Envelope implements Timed {
     operation: unknown,
     args: readonly unknown[] | undefined,
     caller: Process | undefined,
-    callee: Process,
+    node: LocalNode,
     timeoutMs: number,
-    kind: number = CALL,
+    kind: number,
   ) {
     super(kind, operation, args);
     this.promise = new Promise(executor);
     this.resolve = lastResolve;
     this.reject = lastReject;
     this.caller = caller;
-    this.callee = callee;
+    this.#node = node;
     this.timeoutMs = timeoutMs;
-    this.#site = callee.node.freeze ? callSite() : undefined;
+    this.#site = node.freeze ? callSite() : undefined;
     if (caller !== undefined) caller.calls = add(caller.calls, this);
-    if (timeoutMs !== Number.POSITIVE_INFINITY) callee.node.scheduler.timers.startFresh(this, timeoutMs);
+    if (timeoutMs !== Number.POSITIVE_INFINITY) node.scheduler.timers.startFresh(this, timeoutMs);
   }
+
+  /** Whom it was sent to, for messages. */
+  abstract get target(): string;
 
   get settled(): boolean {
     return this.resolve === undefined;
@@ -73,13 +74,13 @@ export class PendingCall extends Envelope implements Timed {
   reply(value: unknown): void {
     const resolve = this.resolve;
     if (resolve === undefined) return; // Late: dropped.
-    this.#settle();
+    this.settle();
     resolve(value);
   }
 
   fail(error: Error): void {
     if (this.resolve === undefined) return;
-    this.#settle();
+    this.settle();
     // Only of the errors made here: what a callee threw keeps its own.
     if (this.#site !== undefined && error instanceof InterlockError)
       error.stack = `${error.name}: ${error.message}\n${userFrames(this.#site)}`;
@@ -88,7 +89,7 @@ export class PendingCall extends Envelope implements Timed {
   }
 
   fire(): void {
-    const target = `${this.callee.pid} (${this.callee.body.label})`;
+    const { target } = this;
     const request = String(this.payload);
     if (callTimedOut.hasSubscribers) publish(callTimedOut, { target, request, timeoutMs: this.timeoutMs });
     this.fail(
@@ -104,12 +105,78 @@ export class PendingCall extends Envelope implements Timed {
     );
   }
 
-  #settle(): void {
+  protected settle(): void {
     this.resolve = undefined;
-    if (this.slot !== IDLE) this.callee.node.scheduler.timers.cancel(this);
+    if (this.slot !== IDLE) this.#node.scheduler.timers.cancel(this);
     if (this.caller !== undefined) this.caller.calls = remove(this.caller.calls, this);
     this.disarm?.();
+  }
+}
+
+/** A call to a process of this node. */
+export class PendingCall extends OpenCall {
+  readonly callee: Process;
+  /** The callee has taken `from` or answered `later`: it does not wait for anyone because of this call. */
+  deferred = false;
+  /** It would have closed a cycle: the callee passes over it. */
+  refused = false;
+
+  constructor(
+    operation: unknown,
+    args: readonly unknown[] | undefined,
+    caller: Process | undefined,
+    callee: Process,
+    timeoutMs: number,
+    kind: number = CALL,
+  ) {
+    super(operation, args, caller, callee.node, timeoutMs, kind);
+    this.callee = callee;
+  }
+
+  override get target(): string {
+    return `${this.callee.pid} (${this.callee.body.label})`;
+  }
+
+  protected override settle(): void {
+    super.settle();
     if (this.deferred) this.callee.extras?.deferred?.delete(this);
+  }
+}
+
+/** A call to a process of another node. */
+export class AwayCall extends OpenCall {
+  readonly target: string;
+
+  constructor(
+    operation: string,
+    args: readonly unknown[],
+    caller: Process | undefined,
+    target: string,
+    node: LocalNode,
+    timeoutMs: number,
+  ) {
+    super(operation, args, caller, node, timeoutMs, CALL);
+    this.target = target;
+  }
+}
+
+/** A call that came from another node: its answer goes there. Its caller waits, times out and watches by itself. */
+export class IncomingCall extends PendingCall {
+  readonly #answer: (value: unknown) => void;
+
+  constructor(operation: string, args: readonly unknown[], callee: Process, answer: (value: unknown) => void) {
+    super(operation, args, undefined, callee, Number.POSITIVE_INFINITY);
+    this.#answer = answer;
+  }
+
+  override reply(value: unknown): void {
+    if (this.settled) return;
+    this.settle();
+    this.#answer(value);
+  }
+
+  override fail(): void {
+    if (!this.settled) this.settle();
   }
 }
 

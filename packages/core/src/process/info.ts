@@ -1,18 +1,19 @@
 /** Looking at processes from anywhere. @see erlang:process_info/1 */
 import { badArgument } from "../errors.ts";
 import { register as registerName, unregister as unregisterName } from "../naming/local-names.ts";
-import { currentNode, isName, type Name, resolve } from "../naming/name.ts";
+import { awayOf, currentNode, isName, type Name, resolve } from "../naming/name.ts";
 import { currentProcess } from "./context.ts";
 import { labelOf } from "./crash.ts";
 import { atExit, exitSignal } from "./exit.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import type { Envelope } from "./mailbox.ts";
 import { each } from "./one-or-many.ts";
-import { LocalPid, makeRef, type Pid } from "./pid.ts";
+import { LocalPid, localPid, makeRef, type Pid } from "./pid.ts";
 import { PlainBody } from "./plain.ts";
 import { BUSY, HIBERNATED, type Process, QUEUED, RUNNING, SUSPENDED, TRAP_EXIT } from "./process.ts";
 import { fence } from "./send.ts";
 import type { Down } from "./signal.ts";
+import { spawnProcess } from "./spawn.ts";
 
 export interface ProcessInfo {
   readonly pid: Pid;
@@ -38,15 +39,15 @@ export interface ProcessInfo {
   readonly memoryEstimate: number;
 }
 
-/** What is known of a process; undefined for the dead. */
+/** What is known of a process of this node; undefined for the dead. **Errors** `INTERLOCK_BAD_ARGUMENT` for others. */
 export function processInfo(pid: Pid): ProcessInfo | undefined {
-  const process = checked(pid).process;
+  const { process } = here(pid);
   if (process === undefined) return undefined;
   const { extras } = process;
   const messages = [...messagesOf(process)];
   const links = [...each(process.links)];
-  const monitors = [...each(process.watching)].flatMap((one) => (one.target === undefined ? [] : [one.target.pid]));
-  const monitoredBy = [...each(process.watchers)].map((one) => one.watcher.pid);
+  const monitors = [...each(process.watching)].flatMap(({ watched }) => (watched === undefined ? [] : [watched]));
+  const monitoredBy = [...each(process.watchers)].map((one) => one.by);
   return {
     pid,
     label: labelOf(process),
@@ -93,15 +94,17 @@ export function processes(): readonly Pid[] {
   return [...currentNode().processes()].map((process) => process.pid);
 }
 
+/** **Errors** `INTERLOCK_BAD_ARGUMENT` for a process of another node: monitor it. @see erlang:is_process_alive/1 */
 export function isAlive(pid: Pid): boolean {
-  return checked(pid).process !== undefined;
+  return here(pid).process !== undefined;
 }
 
 /** Sends an exit signal; `"kill"` cannot be trapped and arrives at links as `"killed"`. @see erlang:exit/2 */
 export function exit(target: Pid, reason: ExitReason): void {
-  const from = fence();
-  const process = checked(target).process;
-  if (process !== undefined) exitSignal(from?.pid ?? process.node.nobody, process, reason);
+  const from = fence()?.pid ?? currentNode().nobody;
+  const { process, home } = checked(target);
+  if (process !== undefined) exitSignal(from, process, reason);
+  else home.route?.exit(from, localPid(target), reason);
 }
 
 /** The process that has the name now. */
@@ -116,7 +119,7 @@ export function whereis(name: Name): Pid | undefined {
  */
 export function register(name: string, pid: Pid): void {
   fence();
-  registerName(currentNode(), name, checked(pid));
+  registerName(currentNode(), name, here(pid));
 }
 
 /** **Errors** `INTERLOCK_BAD_ARGUMENT` for a name nobody has. */
@@ -150,6 +153,7 @@ export function monitor(target: Pid | Name, options?: { readonly signal?: AbortS
   const process = isName(target) ? resolve(target) : checked(target).process;
   const pid = process?.pid ?? (isName(target) ? currentNode().nobody : checked(target));
   const down = (reason: ExitReason): Down => ({ type: "DOWN", ref: makeRef(), pid, name, reason });
+  if (process === undefined && awayOf(target) !== undefined) return monitorAway(target, signal);
   if (process === undefined) return Promise.resolve(down("noproc"));
   return new Promise((resolveDown, reject) => {
     if (signal?.aborted === true) return reject(signal.reason as Error);
@@ -164,6 +168,34 @@ export function monitor(target: Pid | Name, options?: { readonly signal?: AbortS
     atExit(process, ended);
     signal?.addEventListener("abort", aborted, { once: true });
   });
+}
+
+/** A process that does the waiting: signals of other nodes go to processes. */
+function monitorAway(target: Pid | Name, signal: AbortSignal | undefined): Promise<Down> {
+  const { promise, resolve: resolveDown, reject } = Promise.withResolvers<Down>();
+  const watcher = spawnProcess(
+    currentNode(),
+    async function monitor(self) {
+      resolveDown(await self.receive(self.monitor(target).down));
+    },
+    undefined,
+    false,
+    undefined,
+  );
+  const aborted = (): void => {
+    exitSignal(watcher.pid, watcher, "normal");
+    reject(signal?.reason as Error);
+  };
+  if (signal?.aborted === true) aborted();
+  else signal?.addEventListener("abort", aborted, { once: true });
+  return promise.finally(() => signal?.removeEventListener("abort", aborted));
+}
+
+/** A pid of this node. */
+function here(pid: Pid): LocalPid {
+  const known = checked(pid);
+  if (known.home.route !== undefined) throw badArgument("pid", pid, "a process of this node");
+  return known;
 }
 
 function checked(pid: Pid): LocalPid {

@@ -9,8 +9,9 @@ import type { ExitReason } from "./exit-reason.ts";
 import { Envelope, SIGNAL } from "./mailbox.ts";
 import { isSelection, type Matcher, type Selection } from "./matcher.ts";
 import { add, remove } from "./one-or-many.ts";
-import { type LocalPid, type Pid, type Ref, Reference } from "./pid.ts";
-import type { Process } from "./process.ts";
+import { LocalPid, type Pid, type Ref, Reference } from "./pid.ts";
+import { Process } from "./process.ts";
+import type { Away } from "./route.ts";
 import type { Down } from "./signal.ts";
 
 export interface Monitor {
@@ -39,14 +40,21 @@ export interface AliasedMonitor<in M> extends Monitor {
   readonly alias: Alias<M>;
 }
 
-export class LocalMonitor extends Reference implements Monitor, Selection {
+/** What a process tells of its end: a monitor of this node, or one of another. */
+export interface Watcher {
+  /** The process that watches. */
+  readonly by: LocalPid;
+  fire(pid: LocalPid, reason: ExitReason): void;
+}
+
+export class LocalMonitor extends Reference implements Monitor, Selection, Watcher {
   readonly watcher: Process;
   readonly tag: string;
   readonly name: string | undefined;
-  /** Undefined once the monitor has fired or was ended. */
-  target: Process | undefined;
+  /** What is watched: a process of this node or one of another. Undefined once the monitor has fired or was ended. */
+  target: Process | Away | undefined;
 
-  constructor(watcher: Process, target: Process | undefined, name: string | undefined, tag: string) {
+  constructor(watcher: Process, target: Process | Away | undefined, name: string | undefined, tag: string) {
     super();
     this.watcher = watcher;
     this.target = target;
@@ -56,6 +64,16 @@ export class LocalMonitor extends Reference implements Monitor, Selection {
 
   get ref(): Ref {
     return this;
+  }
+
+  get by(): LocalPid {
+    return this.watcher.pid;
+  }
+
+  /** The pid of what is watched, if it is known. */
+  get watched(): LocalPid | undefined {
+    if (this.target === undefined || this.target instanceof Process) return this.target?.pid;
+    return this.target.to instanceof LocalPid ? this.target.to : undefined;
   }
 
   get down(): Matcher<Down> {
@@ -90,7 +108,8 @@ export class LocalMonitor extends Reference implements Monitor, Selection {
   forget(): void {
     const target = this.target;
     this.target = undefined;
-    if (target !== undefined) target.watchers = remove(target.watchers, this);
+    if (target instanceof Process) target.watchers = remove(target.watchers, this);
+    else target?.route.demonitor(this);
   }
 
   demonitor(options?: { readonly flush?: boolean }): boolean {
@@ -116,7 +135,13 @@ class LocalAliasedMonitor<M> extends LocalMonitor implements AliasedMonitor<M> {
   readonly alias: LocalAlias<M>;
   readonly #explicit: boolean;
 
-  constructor(watcher: Process, target: Process | undefined, name: string | undefined, tag: string, mode: AliasMode) {
+  constructor(
+    watcher: Process,
+    target: Process | Away | undefined,
+    name: string | undefined,
+    tag: string,
+    mode: AliasMode,
+  ) {
     super(watcher, target, name, tag);
     this.#explicit = mode === "explicit_unalias";
     this.alias = new LocalAlias(watcher, mode === "reply_demonitor", () => this.end());
@@ -151,7 +176,7 @@ const aliasModes: ReadonlySet<unknown> = new Set<AliasMode>(["explicit_unalias",
 /** Starts to watch. A target that is gone already gives DOWN with `noproc` at once. */
 export function startMonitor(
   watcher: Process,
-  target: Process | undefined,
+  target: Process | Away | undefined,
   pid: LocalPid,
   name: string | undefined,
   options: MonitorOptions | undefined,
@@ -164,12 +189,15 @@ export function startMonitor(
     mode === undefined
       ? new LocalMonitor(watcher, target, name, tag)
       : new LocalAliasedMonitor(watcher, target, name, tag, mode);
-  if (target === undefined || !target.alive) {
+  if (target instanceof Process && target.alive) {
+    watcher.watching = add(watcher.watching, monitor);
+    target.watchers = add(target.watchers, monitor);
+  } else if (target === undefined || target instanceof Process) {
     monitor.target = undefined;
     monitor.fire(pid, "noproc");
   } else {
     watcher.watching = add(watcher.watching, monitor);
-    target.watchers = add(target.watchers, monitor);
+    target.route.monitor(monitor, target.to);
   }
   return monitor;
 }

@@ -17,6 +17,10 @@ export function remove<T extends object>(some: OneOrMany<T>, one: T): OneOrMany<
   return some;
 }
 
+export function has<T extends object>(some: OneOrMany<T>, one: T): boolean {
+  return some === one || (some instanceof Set && some.has(one));
+}
+
 const NONE: readonly never[] = [];
 
 export function each<T extends object>(some: OneOrMany<T>): Iterable<T> {

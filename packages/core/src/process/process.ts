@@ -6,12 +6,12 @@
 import { InterlockError } from "../errors.ts";
 import type { LocalNode } from "../node.ts";
 import { mailboxDropped, mailboxLong, publish } from "../report/telemetry.ts";
-import type { PendingCall } from "./call.ts";
+import type { OpenCall, PendingCall } from "./call.ts";
 import type { HotContext } from "./context.ts";
 import { crash, endByItself } from "./crash.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import { type Bound, CALL, type Envelope, LEND_AT, LONG_MAILBOX, SIGNAL } from "./mailbox.ts";
-import type { LocalMonitor } from "./monitor.ts";
+import type { LocalMonitor, Watcher } from "./monitor.ts";
 import type { OneOrMany } from "./one-or-many.ts";
 import { LocalPid } from "./pid.ts";
 import type { ProcessTimer } from "./timer.ts";
@@ -90,12 +90,12 @@ export class Process {
   flags = 0;
   links: OneOrMany<LocalPid> = undefined;
   /** Monitors on this process. */
-  watchers: OneOrMany<LocalMonitor> = undefined;
+  watchers: OneOrMany<Watcher> = undefined;
   /** Monitors of this process on others. */
   watching: OneOrMany<LocalMonitor> = undefined;
   readonly parent: LocalPid | undefined;
   /** Calls of this process that have no answer yet. */
-  calls: OneOrMany<PendingCall> = undefined;
+  calls: OneOrMany<OpenCall> = undefined;
   extras: Extras | undefined = undefined;
   /** The list of all processes of the node. */
   before: Process | undefined = undefined;

@@ -3,7 +3,7 @@
  * the end it throws `ProcessExit`.
  */
 import { badArgument } from "../errors.ts";
-import { isName, type Name, nameBase } from "../naming/name.ts";
+import { awayOf, isName, type Name, nameBase } from "../naming/name.ts";
 import { type Alias, type AliasMode, type AliasOptions, LocalAlias } from "./alias.ts";
 import { currentProcess, runAs } from "./context.ts";
 import { crash } from "./crash.ts";
@@ -160,10 +160,12 @@ export class ProcessSelf<M> implements Self<M> {
   monitor(target: Pid | Name, options?: MonitorOptions): Monitor;
   monitor(target: Pid | Name, options?: MonitorOptions): Monitor {
     const process = this.#alive();
-    if (target instanceof LocalPid) return startMonitor(process, target.process, target, undefined, options);
+    if (target instanceof LocalPid)
+      return startMonitor(process, target.process ?? awayOf(target), target, undefined, options);
     if (!isName(target)) throw badArgument("target", target, "a pid or a name");
     const pid = nameBase(target).whereis(process.node);
-    return startMonitor(process, pid?.process, pid ?? process.node.nobody, target.toString(), options);
+    const name = target.toString();
+    return startMonitor(process, pid?.process ?? awayOf(target), pid ?? process.node.nobody, name, options);
   }
 
   alias(options?: AliasOptions): Alias<M> {
