@@ -31,6 +31,7 @@ const coreLayers: readonly (readonly string[])[] = [
   ["storage"],
   ["supervision"],
   ["application", "testing"],
+  ["distribution.ts"],
   ["index.ts"],
 ];
 

@@ -7,31 +7,52 @@ import type { Pid } from "./process/pid.ts";
 
 /** What each code's `details` holds. */
 export interface ErrorDetails {
+  /** A call had no answer within its time. The callee goes on; an answer that comes later is dropped. */
   readonly INTERLOCK_CALL_TIMEOUT: { readonly target: string; readonly request: string; readonly timeoutMs: number };
+  /** Nothing runs under the pid or the name that was called, sent to or linked with. */
   readonly INTERLOCK_NOPROC: { readonly target: string };
+  /** The target is on a node to which there is no connection. */
   readonly INTERLOCK_NOCONNECTION: { readonly target: string };
+  /** The callee ended while the call waited, with the reason in `details`. */
   readonly INTERLOCK_CALLEE_EXIT: { readonly target: string; readonly request: string; readonly reason: ExitReason };
+  /** The call would close a cycle of handlers that wait for each other. */
   readonly INTERLOCK_CALL_CYCLE: { readonly cycle: readonly string[] };
+  /** A process called itself, or waited for its own stop. */
   readonly INTERLOCK_CALLING_SELF: { readonly target: string; readonly request: string };
+  /** A call met a full mailbox, or was pushed out of it; or `sendWait` found no room in time. */
   readonly INTERLOCK_MAILBOX_FULL: { readonly target: string; readonly capacity: number };
+  /** A process was started under a name that another one has. */
   readonly INTERLOCK_ALREADY_STARTED: { readonly name: string; readonly pid: Pid };
+  /** `init` threw, stopped, or ended before it was done. */
   readonly INTERLOCK_START_FAILED: { readonly label: string; readonly reason: ExitReason };
+  /** A start that has to give a process met an `init` that answered `ignore()`. */
   readonly INTERLOCK_START_IGNORED: { readonly label: string };
+  /** The `signal` of a call was aborted before the answer came. The callee goes on. */
   readonly INTERLOCK_ABORTED: { readonly target: string; readonly request: string };
+  /** Code of an ended process went on and did something: the fence. `self.exit(reason)` throws it as well. */
   readonly INTERLOCK_PROCESS_EXIT: { readonly pid: string; readonly reason: ExitReason };
+  /** An argument is not what the function takes, or the function may not be called there. */
   readonly INTERLOCK_BAD_ARGUMENT: { readonly argument: string; readonly got: string; readonly expected: string };
+  /** A callback returned what its behaviour does not know; the process ends with this. */
   readonly INTERLOCK_BAD_RETURN: { readonly label: string; readonly callback: string; readonly got: string };
+  /** What was asked for has no handler in the module; a server or a state machine ends with this. */
   readonly INTERLOCK_UNDEFINED_CALLBACK: { readonly label: string; readonly callback: string };
+  /** `register` was given a name that another process has, or a registry a unique key. */
   readonly INTERLOCK_NAME_TAKEN: { readonly name: string; readonly pid: Pid };
+  /** `register` was given a process that has a name. */
   readonly INTERLOCK_ALREADY_NAMED: { readonly pid: string; readonly name: string };
+  /** A table, task, monitor or key was used by a process it does not belong to. */
   readonly INTERLOCK_NOT_OWNER: { readonly what: string; readonly owner: string; readonly caller: string };
+  /** A supervisor was asked for one child more than its `maxChildren`. */
   readonly INTERLOCK_MAX_CHILDREN: { readonly supervisor: string; readonly maxChildren: number };
+  /** A supervisor cannot do that with that child as it is now; `problem` says why. */
   readonly INTERLOCK_CHILD: {
     readonly supervisor: string;
     readonly id: string;
     readonly problem: "not_found" | "running" | "restarting" | "already_present" | "already_started";
     readonly pid?: Pid | undefined;
   };
+  /** The configuration of an application was refused, or a source of it could not be read. */
   readonly INTERLOCK_CONFIG_INVALID: {
     readonly application: string;
     readonly issues: readonly {
@@ -41,8 +62,11 @@ export interface ErrorDetails {
       readonly source: string;
     }[];
   };
+  /** An application is not in the state that the operation needs, or what it needs does not run. */
   readonly INTERLOCK_APPLICATION: { readonly application: string; readonly problem: string };
+  /** A wait other than a call took longer than it may. */
   readonly INTERLOCK_TIMEOUT: { readonly operation: string; readonly timeoutMs: number };
+  /** A table has ended, or has no such row, key or number. */
   readonly INTERLOCK_TABLE: { readonly table: string; readonly problem: string };
 }
 
