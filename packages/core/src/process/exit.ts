@@ -37,7 +37,7 @@ function breakLink(from: LocalPid, to: LocalPid, reason: ExitReason): void {
 }
 
 /** The signal that a link carries. `kill` has become `killed` by now, so it can be trapped. */
-function linkBroken(from: LocalPid, target: Process, reason: ExitReason): void {
+export function linkBroken(from: LocalPid, target: Process, reason: ExitReason): void {
   if ((target.flags & DEAD) !== 0) return;
   if ((target.flags & TRAP_EXIT) !== 0) deliverExit(target, from, reason);
   else if (reason !== "normal") die(target, reason);

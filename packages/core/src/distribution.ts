@@ -1,0 +1,71 @@
+/**
+ * What @interlock/cluster needs of this package beyond its public names: the receiving side of a route. Signals that came
+ * from another node act here exactly as a local one does. No promise is made about this module between two versions.
+ */
+import { GenBody } from "./behaviour/gen.ts";
+import { IncomingCall } from "./process/call.ts";
+import { exitSignal, linkBroken } from "./process/exit.ts";
+import type { ExitReason } from "./process/exit-reason.ts";
+import { CAST, Envelope } from "./process/mailbox.ts";
+import type { Watcher } from "./process/monitor.ts";
+import { add, has, remove } from "./process/one-or-many.ts";
+import type { LocalPid } from "./process/pid.ts";
+import type { Process } from "./process/process.ts";
+
+export { LocalAlias } from "./process/alias.ts";
+export type { OpenCall } from "./process/call.ts";
+export { LocalMonitor, type Watcher } from "./process/monitor.ts";
+export { type Home, LocalPid, Reference, RemotePid, RemoteReference } from "./process/pid.ts";
+export type { Process } from "./process/process.ts";
+export type { Addressee, Network, Route } from "./process/route.ts";
+export { deliverMessage } from "./process/send.ts";
+export { spawnProcess } from "./process/spawn.ts";
+
+/** Whether calls and casts reach handlers there; a plain process takes them as messages. */
+export function isBehaviour(process: Process): boolean {
+  return process.body instanceof GenBody;
+}
+
+export function deliverCast(process: Process, operation: string, args: readonly unknown[]): void {
+  process.deliver(new Envelope(CAST, operation, args));
+}
+
+/** `answer` is called at most once, when the callee replies. */
+export function deliverCall(
+  process: Process,
+  operation: string,
+  args: readonly unknown[],
+  answer: (value: unknown) => void,
+): void {
+  process.deliver(new IncomingCall(operation, args, process, answer));
+}
+
+/** A process of another node has linked itself to this one. */
+export function linkedFrom(from: LocalPid, process: Process): void {
+  process.links = add(process.links, from);
+}
+
+export function unlinkedFrom(from: LocalPid, process: Process): void {
+  process.links = remove(process.links, from);
+}
+
+/** The other side of a link has ended, or the way to it. Nothing when the link is gone already. */
+export function linkEnded(from: LocalPid, process: Process, reason: ExitReason): void {
+  if (!has(process.links, from)) return;
+  process.links = remove(process.links, from);
+  linkBroken(from, process, reason);
+}
+
+/** An exit signal of another node's `exit(pid, reason)`. */
+export function exitFrom(from: LocalPid, process: Process, reason: ExitReason): void {
+  exitSignal(from, process, reason);
+}
+
+/** `watcher.fire` is called once when the process ends, unless `unwatch` comes first. */
+export function watch(process: Process, watcher: Watcher): void {
+  process.watchers = add(process.watchers, watcher);
+}
+
+export function unwatch(process: Process, watcher: Watcher): void {
+  process.watchers = remove(process.watchers, watcher);
+}
