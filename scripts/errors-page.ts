@@ -4,7 +4,7 @@
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Comment, type ObjectProperty, parseSync, type TSPropertySignature, Visitor } from "oxc-parser";
+import { type Comment, parseSync, type TSPropertySignature, Visitor } from "oxc-parser";
 
 import { root } from "./step.ts";
 
@@ -30,7 +30,7 @@ function errorsOf(path: string, source: string): readonly CodedError[] {
     TSTypeAliasDeclaration: ({ id, typeAnnotation: { end, start, type } }) => {
       if (type === "TSUnionType") aliases.set(id.name, source.slice(start, end).replace(/^\s*\|/, ""));
     },
-    Property: ({ key, value }: ObjectProperty) => {
+    Property: ({ key, value }) => {
       if (key.type === "Identifier" && value.type === "Literal" && key.name.startsWith("INTERLOCK_"))
         hints.set(key.name, String(value.value));
     },
