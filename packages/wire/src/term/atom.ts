@@ -45,6 +45,11 @@ export function atom<const Name extends string>(name: Name): Atom<Name> {
   return made;
 }
 
+/** Whether somebody holds the atom of that name, so that it costs nothing more. */
+export function isKnownAtom(name: string): boolean {
+  return interned.get(name)?.deref() !== undefined;
+}
+
 function characters(text: string): number {
   let count = 0;
   for (const _ of text) count++;

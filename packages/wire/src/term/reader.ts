@@ -1,0 +1,531 @@
+/**
+ * External terms to values, by offset over one buffer. Owns the mapping of the natural and the exact profile on the way
+ * in (docs/wire-values.md). Whatever the bytes: nothing but WireError is thrown, and what they claim is compared with
+ * what is left before anything is allocated. The numbers are the tags of erl_ext_dist, as literals: a switch over them
+ * stays a jump table. Hot file: `bench` rows etf_decode_*.
+ *
+ * @see https://www.erlang.org/doc/apps/erts/erl_ext_dist
+ */
+import { isUtf8 } from "node:buffer";
+
+import { WireError } from "../errors.ts";
+import { type Atom, atom, isKnownAtom } from "./atom.ts";
+import { ByteCache, MOST_CACHED_BYTES } from "./byte-cache.ts";
+import {
+  Binary,
+  BitString,
+  Charlist,
+  ErlangPid,
+  ErlangReference,
+  Float,
+  Fun,
+  type Identities,
+  ImproperList,
+  Port,
+  Tuple,
+} from "./erlang.ts";
+import { readBig } from "./integer.ts";
+import { defaultLimits, overLimit, type TermLimits } from "./limits.ts";
+import { type Profile, TermWriter } from "./writer.ts";
+
+export interface ReaderOptions {
+  readonly profile: Profile;
+  readonly identities?: Identities | undefined;
+  /** Whether the writer is an Interlock node that has agreed to marks. Only with the natural profile. */
+  readonly marks?: boolean | undefined;
+  readonly limits?: Partial<TermLimits> | undefined;
+  /** From so many bytes on a binary is a view of the bytes that were read instead of a copy. */
+  readonly viewFromBytes?: number | undefined;
+}
+
+const VIEW_FROM_BYTES = 4_096;
+/** More than so many elements are not allocated on a claim; the list grows as they come. */
+const MOST_ALLOCATED = 1_024;
+
+const TRUE = atom("true");
+const FALSE = atom("false");
+const UNDEFINED = atom("undefined");
+const NIL = atom("nil");
+
+const knownAtoms = new ByteCache<Atom>();
+const knownTexts = new ByteCache<string>();
+
+const scratch = new Float64Array(1);
+const scratchBytes = new Uint8Array(scratch.buffer);
+const noBytes = Buffer.alloc(0);
+
+export class TermReader {
+  /** After `read`: just behind the term. */
+  offset = 0;
+  /** What ATOM_CACHE_REF refers to: the atoms of the message at hand. */
+  atomTable: readonly Atom[] = [];
+  readonly limits: TermLimits;
+  readonly #options: ReaderOptions;
+  readonly #viewFrom: number;
+  #exact: boolean;
+  #identities: Identities | undefined;
+  #bytes: Buffer = noBytes;
+  #end = 0;
+  #depth = 0;
+  #newAtoms = 0;
+  /** How many ATOM_CACHE_REFs were read. */
+  #references = 0;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.limits = { ...defaultLimits, ...options.limits };
+    this.#viewFrom = options.viewFromBytes ?? VIEW_FROM_BYTES;
+    this.#exact = options.profile === "exact";
+    this.#identities = options.identities;
+  }
+
+  /**
+   * Reads the term at `offset`, which has no leading 131. Large binaries in it are views of `bytes`.
+   *
+   * **Errors** `INTERLOCK_WIRE_BAD_TERM`, `INTERLOCK_WIRE_LIMIT`.
+   */
+  read(bytes: Uint8Array, offset: number): unknown {
+    this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#end = bytes.length;
+    this.#depth = this.#newAtoms = this.#references = 0;
+    this.#exact = this.#options.profile === "exact";
+    this.#identities = this.#options.identities;
+    this.offset = offset;
+    try {
+      const value = this.#term();
+      if (this.offset - offset > this.limits.sizeBytes) throw overLimit("sizeBytes", this.limits);
+      return value;
+    } catch (error) {
+      if (error instanceof RangeError) throw overLimit("depth", this.limits);
+      throw error;
+    } finally {
+      this.#bytes = noBytes;
+    }
+  }
+
+  #term(): unknown {
+    const tag = this.#byte();
+    switch (tag) {
+      case 97: // SMALL_INTEGER_EXT
+        return this.#byte();
+      case 98: // INTEGER_EXT
+        return this.#uint32() | 0;
+      case 119: // SMALL_ATOM_UTF8_EXT
+        return this.#atomValue(this.#utf8Atom(this.#byte()));
+      case 118: // ATOM_UTF8_EXT
+        return this.#atomValue(this.#utf8Atom(this.#uint16()));
+      case 82: // ATOM_CACHE_REF
+        return this.#atomValue(this.#referredAtom());
+      case 109: // BINARY_EXT
+        return this.#binary();
+      case 104: // SMALL_TUPLE_EXT
+        return this.#tuple(this.#byte());
+      case 105: // LARGE_TUPLE_EXT
+        return this.#tuple(this.#uint32());
+      case 106: // NIL_EXT
+        return [];
+      case 107: // STRING_EXT
+        return this.#string();
+      case 108: // LIST_EXT
+        return this.#list();
+      case 116: // MAP_EXT
+        return this.#map();
+      case 70: // NEW_FLOAT_EXT
+        return this.#float();
+      case 88: // NEW_PID_EXT
+        return this.#pid(4);
+      case 90: // NEWER_REFERENCE_EXT
+        return this.#reference(this.#uint16(), 4);
+      default:
+        return this.#rare(tag);
+    }
+  }
+
+  #rare(tag: number): unknown {
+    switch (tag) {
+      case 110: // SMALL_BIG_EXT
+        return this.#big(this.#byte());
+      case 111: // LARGE_BIG_EXT
+        return this.#big(this.#uint32());
+      case 99: // FLOAT_EXT
+        return this.#oldFloat();
+      case 100: // ATOM_EXT
+        return this.#atomValue(this.#latin1Atom(this.#uint16()));
+      case 115: // SMALL_ATOM_EXT
+        return this.#atomValue(this.#latin1Atom(this.#byte()));
+      case 77: // BIT_BINARY_EXT
+        return this.#bitString();
+      case 103: // PID_EXT
+        return this.#pid(1);
+      case 101: // REFERENCE_EXT
+        return this.#oldReference();
+      case 114: // NEW_REFERENCE_EXT
+        return this.#reference(this.#uint16(), 1);
+      case 102: // PORT_EXT
+        return this.#port(4, 1);
+      case 89: // NEW_PORT_EXT
+        return this.#port(4, 4);
+      case 120: // V4_PORT_EXT
+        return this.#port(8, 4);
+      case 112: // NEW_FUN_EXT
+      case 113: // EXPORT_EXT
+      case 117: // FUN_EXT
+        return this.#fun(tag);
+      case 121:
+        return this.#bad("LOCAL_EXT, which only the node that wrote it can read", this.offset - 1);
+      default:
+        return this.#bad(`no term has the tag ${tag}`, this.offset - 1);
+    }
+  }
+
+  #byte(): number {
+    const at = this.offset;
+    if (at >= this.#end) this.#truncated();
+    this.offset = at + 1;
+    return this.#bytes[at] as number;
+  }
+
+  #uint16(): number {
+    const at = this.#skip(2);
+    return ((this.#bytes[at] as number) << 8) | (this.#bytes[at + 1] as number);
+  }
+
+  #uint32(): number {
+    const at = this.#skip(4);
+    const bytes = this.#bytes;
+    return (
+      (((bytes[at] as number) << 24) |
+        ((bytes[at + 1] as number) << 16) |
+        ((bytes[at + 2] as number) << 8) |
+        (bytes[at + 3] as number)) >>>
+      0
+    );
+  }
+
+  /** Steps over so many bytes and tells where they begin. */
+  #skip(length: number): number {
+    const at = this.offset;
+    if (length > this.#end - at) this.#truncated();
+    this.offset = at + length;
+    return at;
+  }
+
+  #enter(): void {
+    if (++this.#depth > this.limits.depth) throw overLimit("depth", this.limits);
+  }
+
+  #atomValue(atom: Atom): unknown {
+    if (this.#exact) return atom;
+    if (atom === TRUE) return true;
+    if (atom === FALSE) return false;
+    if (atom === UNDEFINED) return undefined;
+    if (atom === NIL) return null;
+    return atom;
+  }
+
+  #utf8Atom(length: number): Atom {
+    const at = this.#skip(length);
+    const cached = length <= MOST_CACHED_BYTES;
+    if (cached) {
+      const known = knownAtoms.find(this.#bytes, at, length);
+      if (known !== undefined) return known;
+    }
+    if (!isUtf8(this.#view(at, length))) this.#bad("an atom that is not UTF-8", at);
+    const found = this.#internAtom(this.#bytes.toString("utf8", at, at + length), at);
+    if (cached && found.name.length === length) knownAtoms.add(this.#bytes, at, length, found.name, found);
+    return found;
+  }
+
+  #latin1Atom(length: number): Atom {
+    const at = this.#skip(length);
+    return this.#internAtom(this.#bytes.toString("latin1", at, at + length), at);
+  }
+
+  #internAtom(name: string, at: number): Atom {
+    if (name.length > 255 && [...name].length > 255) this.#bad("an atom of more than 255 characters", at);
+    if (!isKnownAtom(name) && ++this.#newAtoms > this.limits.atoms) throw overLimit("atoms", this.limits);
+    return atom(name);
+  }
+
+  #referredAtom(): Atom {
+    const index = this.#byte();
+    this.#references++;
+    return this.atomTable[index] ?? this.#bad(`no atom ${index} in the message's table`, this.offset - 1);
+  }
+
+  /** An atom where the format allows nothing else. */
+  #atom(): Atom {
+    const tag = this.#byte();
+    switch (tag) {
+      case 119:
+        return this.#utf8Atom(this.#byte());
+      case 118:
+        return this.#utf8Atom(this.#uint16());
+      case 82:
+        return this.#referredAtom();
+      case 100:
+        return this.#latin1Atom(this.#uint16());
+      case 115:
+        return this.#latin1Atom(this.#byte());
+      default:
+        return this.#bad(`tag ${tag} in the place of an atom`, this.offset - 1);
+    }
+  }
+
+  #binary(): unknown {
+    const length = this.#uint32();
+    const at = this.#skip(length);
+    if (this.#exact) return new Binary(this.#copy(at, length));
+    return this.#text(at, length) ?? this.#copy(at, length);
+  }
+
+  /** The string that the bytes are the UTF-8 of, or undefined. */
+  #text(at: number, length: number): string | undefined {
+    const bytes = this.#bytes;
+    if (length > MOST_CACHED_BYTES)
+      return isUtf8(this.#view(at, length)) ? bytes.toString("utf8", at, at + length) : undefined;
+    let all = 0;
+    for (let index = at; index < at + length; index++) all |= bytes[index] as number;
+    if (all > 127) return isUtf8(this.#view(at, length)) ? bytes.toString("utf8", at, at + length) : undefined;
+    const known = knownTexts.find(bytes, at, length);
+    if (known !== undefined) return known;
+    const text = bytes.toString("latin1", at, at + length);
+    knownTexts.add(bytes, at, length, text, text);
+    return text;
+  }
+
+  #view(at: number, length: number): Uint8Array {
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + at, length);
+  }
+
+  /** A small binary is copied, or it would keep the whole of what was read in memory. */
+  #copy(at: number, length: number): Uint8Array {
+    const view = this.#view(at, length);
+    return length >= this.#viewFrom ? view : new Uint8Array(view);
+  }
+
+  #tuple(arity: number): Tuple {
+    return new Tuple(this.#elements(arity));
+  }
+
+  #elements(count: number): unknown[] {
+    if (count > this.#end - this.offset) this.#truncated();
+    this.#enter();
+    const elements = new Array<unknown>(Math.min(count, MOST_ALLOCATED));
+    for (let index = 0; index < count; index++) elements[index] = this.#term();
+    this.#depth--;
+    return elements;
+  }
+
+  #list(): unknown {
+    const count = this.#uint32();
+    // OTP reads a list of no elements as its tail.
+    if (count === 0) return this.#deeper();
+    const elements = this.#elements(count);
+    for (;;) {
+      // A tail that is a list goes on with this one; by a loop, as there may be many.
+      const tag = this.#byte();
+      if (tag === 106) return elements;
+      if (tag === 108) {
+        const more = this.#uint32();
+        if (more > this.#end - this.offset) this.#truncated();
+        this.#enter();
+        for (let index = 0; index < more; index++) elements.push(this.#term());
+        this.#depth--;
+      } else if (tag === 107) {
+        const length = this.#uint16();
+        const at = this.#skip(length);
+        for (let index = 0; index < length; index++) elements.push(this.#bytes[at + index]);
+        return elements;
+      } else {
+        this.offset--;
+        const tail = this.#deeper();
+        return new ImproperList(elements, tail);
+      }
+    }
+  }
+
+  #deeper(): unknown {
+    this.#enter();
+    const value = this.#term();
+    this.#depth--;
+    return value;
+  }
+
+  #string(): unknown {
+    const length = this.#uint16();
+    const at = this.#skip(length);
+    if (this.#exact) return length === 0 ? [] : new Charlist(this.#bytes.toString("latin1", at, at + length));
+    const list = new Array<number>(length);
+    for (let index = 0; index < length; index++) list[index] = this.#bytes[at + index] as number;
+    return list;
+  }
+
+  #map(): unknown {
+    const pairs = this.#uint32();
+    if (pairs > (this.#end - this.offset) / 2) this.#truncated();
+    this.#enter();
+    const map = this.#exact ? this.#pairs(new Map(), pairs) : this.#object(pairs);
+    this.#depth--;
+    return map;
+  }
+
+  #pairs(map: Map<unknown, unknown>, pairs: number): Map<unknown, unknown> {
+    for (let index = 0; index < pairs; index++) {
+      const key = this.#term();
+      map.set(key, this.#term());
+    }
+    return map;
+  }
+
+  /** A plain object while every key is a string, and a Map from the first that is none. */
+  #object(pairs: number): object {
+    const object: Record<string, unknown> = {};
+    for (let index = 0; index < pairs; index++) {
+      const key = this.#term();
+      if (typeof key !== "string") {
+        const map = new Map<unknown, unknown>(Object.entries(object));
+        map.set(key, this.#term());
+        return this.#pairs(map, pairs - index - 1);
+      }
+      const value = this.#term();
+      if (key === "__proto__")
+        Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
+      else object[key] = value;
+    }
+    return object;
+  }
+
+  #float(): unknown {
+    const at = this.#skip(8);
+    for (let index = 0; index < 8; index++) scratchBytes[7 - index] = this.#bytes[at + index] as number;
+    const value = scratch[0] as number;
+    if (!Number.isFinite(value)) this.#bad("a float that is no finite number", at);
+    return this.#exact ? new Float(value) : value;
+  }
+
+  /** FLOAT_EXT: 31 bytes of text, filled up with zeros. */
+  #oldFloat(): unknown {
+    const at = this.#skip(31);
+    const text = this.#bytes.toString("latin1", at, at + 31).replace(/\0.*$/s, "");
+    const value = /^[+-]?\d+\.\d+(e[+-]?\d+)?$/i.test(text.trim()) ? Number(text) : Number.NaN;
+    if (!Number.isFinite(value)) this.#bad("a float that is no finite number", at);
+    return this.#exact ? new Float(value) : value;
+  }
+
+  #big(length: number): number | bigint {
+    if (length > this.limits.integerBytes) throw overLimit("integerBytes", this.limits);
+    const sign = this.#byte();
+    const at = this.#skip(length);
+    return readBig(this.#bytes, at, length, sign !== 0);
+  }
+
+  #bitString(): unknown {
+    const length = this.#uint32();
+    const bits = this.#byte();
+    const at = this.#skip(length);
+    if (length === 0 ? bits !== 0 : bits < 1 || bits > 8) this.#bad(`${bits} bits in the last byte`, at - 1);
+    const bytes = this.#copy(at, length);
+    if (bits === 8 || bits === 0) return this.#exact ? new Binary(bytes) : bytes;
+    return new BitString(bytes, bits);
+  }
+
+  #pid(creationBytes: 1 | 4): object {
+    const node = this.#atom();
+    const id = this.#uint32();
+    const serial = this.#uint32();
+    const creation = creationBytes === 4 ? this.#uint32() : this.#byte();
+    return this.#identities?.pid(node, id, serial, creation) ?? new ErlangPid(node, id, serial, creation);
+  }
+
+  #reference(count: number, creationBytes: 1 | 4): object {
+    if (count < 1 || count > 5) this.#bad(`a reference of ${count} words`, this.offset - 2);
+    const node = this.#atom();
+    const creation = creationBytes === 4 ? this.#uint32() : this.#byte();
+    const words: number[] = [];
+    for (let index = 0; index < count; index++) words.push(this.#uint32());
+    return this.#identities?.reference(node, words, creation) ?? new ErlangReference(node, words, creation);
+  }
+
+  #oldReference(): object {
+    const node = this.#atom();
+    const words = [this.#uint32()];
+    const creation = this.#byte();
+    return this.#identities?.reference(node, words, creation) ?? new ErlangReference(node, words, creation);
+  }
+
+  #port(idBytes: 4 | 8, creationBytes: 1 | 4): Port {
+    const node = this.#atom();
+    const high = idBytes === 8 ? BigInt(this.#uint32()) << 32n : 0n;
+    const id = high | BigInt(this.#uint32());
+    return new Port(node, id, creationBytes === 4 ? this.#uint32() : this.#byte());
+  }
+
+  /** A fun stays bytes; only where it refers to the message's atom table it is written anew, to stand alone. */
+  #fun(tag: number): Fun {
+    const start = this.offset - 1;
+    const before = this.#references;
+    const { profile, identities } = { profile: this.#exact, identities: this.#identities };
+    this.#exact = true;
+    this.#identities = undefined;
+    this.#enter();
+    const writer = new TermWriter({ profile: "exact", limits: this.limits });
+    if (tag === 113) this.#exportParts(writer);
+    else if (tag === 112) this.#newFunParts(writer);
+    else this.#oldFunParts(writer);
+    this.#depth--;
+    this.#exact = profile;
+    this.#identities = identities;
+    return new Fun(
+      this.#references === before ? new Uint8Array(this.#view(start, this.offset - start)) : writer.take(),
+    );
+  }
+
+  #exportParts(writer: TermWriter): void {
+    writer.byte(113);
+    writer.atom(this.#atom());
+    writer.atom(this.#atom());
+    const at = this.offset;
+    const arity = this.#term();
+    if (typeof arity !== "number" || arity < 0 || arity > 255) this.#bad("an external fun without an arity", at);
+    writer.integer(arity);
+  }
+
+  #newFunParts(writer: TermWriter): void {
+    const start = this.offset;
+    const size = this.#uint32();
+    writer.byte(112);
+    writer.uint32(0);
+    const at = this.#skip(1 + 16 + 4);
+    writer.raw(this.#view(at, 1 + 16 + 4));
+    const free = this.#uint32();
+    writer.uint32(free);
+    writer.atom(this.#atom());
+    this.#terms(writer, 3, free);
+    if (this.offset - start !== size) this.#bad(`a fun of ${this.offset - start} bytes that claims ${size}`, start);
+    writer.setUint32(1, writer.length - 1);
+  }
+
+  #oldFunParts(writer: TermWriter): void {
+    const free = this.#uint32();
+    writer.byte(117);
+    writer.uint32(free);
+    this.#terms(writer, 4, free);
+  }
+
+  #terms(writer: TermWriter, some: number, more: number): void {
+    if (more > this.#end - this.offset) this.#truncated();
+    for (let index = 0; index < some + more; index++) writer.value(this.#term());
+  }
+
+  #truncated(): never {
+    return this.#bad("the bytes end within the term", this.#end);
+  }
+
+  #bad(problem: string, offset: number): never {
+    throw new WireError("INTERLOCK_WIRE_BAD_TERM", `No external term at byte ${offset}: ${problem}.`, {
+      offset,
+      problem,
+    });
+  }
+}

@@ -1,0 +1,545 @@
+/**
+ * Values to external terms, into one growing buffer. Owns the mapping of the natural and the exact profile on the way
+ * out (docs/wire-values.md); what has no form is refused with its path, and the writer then stands where it stood
+ * before the term. The numbers are the tags of erl_ext_dist, as literals: a switch over them stays a jump table.
+ * Hot file: `bench` rows etf_encode_*.
+ *
+ * @see https://www.erlang.org/doc/apps/erts/erl_ext_dist
+ */
+import { WireError } from "../errors.ts";
+import { Atom, atom } from "./atom.ts";
+import {
+  Binary,
+  BitString,
+  Charlist,
+  ErlangPid,
+  ErlangReference,
+  Float,
+  Fun,
+  type Identities,
+  ImproperList,
+  Port,
+  Tuple,
+} from "./erlang.ts";
+import { magnitudeBytes } from "./integer.ts";
+import { defaultLimits, overLimit, type TermLimits } from "./limits.ts";
+
+/** `natural`: JavaScript's values as Erlang and Elixir know them. `exact`: every term has its own class. */
+export type Profile = "natural" | "exact";
+
+export interface WriterOptions {
+  readonly profile: Profile;
+  readonly identities?: Identities | undefined;
+  /** Whether the reader is an Interlock node that has agreed to marks. Only with the natural profile. */
+  readonly marks?: boolean | undefined;
+  readonly limits?: Partial<TermLimits> | undefined;
+  /** The atom's index in the message's atom table (ATOM_CACHE_REF), or -1 to write it out. */
+  readonly atomReference?: ((atom: Atom) => number) | undefined;
+}
+
+const TRUE = atom("true");
+const FALSE = atom("false");
+const UNDEFINED = atom("undefined");
+const NIL = atom("nil");
+
+/** A new buffer; terms are cut from it one after the other, as Node.js does with its own pool. */
+const SLAB_BYTES = 64 * 1_024;
+/** Shorter strings are cheaper to write character by character than by a call into Node.js. */
+const SHORT_STRING = 48;
+/** From this depth on, the containers around a value are remembered, to tell a cycle from depth. */
+const CYCLES_FROM = 64;
+
+const scratch = new Float64Array(1);
+const scratchBytes = new Uint8Array(scratch.buffer);
+
+export class TermWriter {
+  readonly limits: TermLimits;
+  readonly marks: boolean;
+  readonly #identities: Identities | undefined;
+  readonly #atomReference: ((atom: Atom) => number) | undefined;
+  #buffer: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  /** Where what is being written begins. */
+  #start = 0;
+  #at = 0;
+  #depth = 0;
+  /** The key of the element that is being written, by depth. */
+  readonly #path: (string | number)[] = [];
+  /** The containers around, from CYCLES_FROM on, and how deep each is. */
+  readonly #ancestors = new Map<object, number>();
+
+  constructor(options: WriterOptions) {
+    this.limits = { ...defaultLimits, ...options.limits };
+    this.marks = options.marks === true && options.profile === "natural";
+    this.#identities = options.identities;
+    this.#atomReference = options.atomReference;
+  }
+
+  /** How many bytes have been written since the last `take` or `reset`. */
+  get length(): number {
+    return this.#at - this.#start;
+  }
+
+  /** What has been written, as a view that the next write may overwrite. */
+  get bytes(): Uint8Array {
+    return this.#buffer.subarray(this.#start, this.#at);
+  }
+
+  /** Hands out what has been written; the writer never touches those bytes again. */
+  take(): Uint8Array {
+    const taken = this.#buffer.subarray(this.#start, this.#at);
+    this.#start = this.#at;
+    return taken;
+  }
+
+  /** Throws away what has been written. */
+  reset(): void {
+    this.#at = this.#start;
+  }
+
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#buffer[this.#at++] = value;
+  }
+
+  uint16(value: number): void {
+    this.#reserve(2);
+    this.#buffer[this.#at++] = value >>> 8;
+    this.#buffer[this.#at++] = value;
+  }
+
+  uint32(value: number): void {
+    this.#reserve(4);
+    const buffer = this.#buffer;
+    const at = this.#at;
+    buffer[at] = value >>> 24;
+    buffer[at + 1] = value >>> 16;
+    buffer[at + 2] = value >>> 8;
+    buffer[at + 3] = value;
+    this.#at = at + 4;
+  }
+
+  uint64(value: bigint): void {
+    this.uint32(Number((value >> 32n) & 0xffff_ffffn));
+    this.uint32(Number(value & 0xffff_ffffn));
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#buffer.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  /** Writes over four bytes that are there already, `offset` bytes after the beginning: lengths known only afterwards. */
+  setUint32(offset: number, value: number): void {
+    this.#buffer.writeUInt32BE(value >>> 0, this.#start + offset);
+  }
+
+  /**
+   * Writes a value as a term, without the leading 131.
+   *
+   * **Errors** `INTERLOCK_WIRE_UNENCODABLE`, `INTERLOCK_WIRE_LIMIT`; then nothing of it has been written.
+   */
+  term(value: unknown): void {
+    const before = this.length;
+    this.#depth = 0;
+    try {
+      this.value(value);
+      if (this.length - before > this.limits.sizeBytes) throw overLimit("sizeBytes", this.limits);
+    } catch (error) {
+      this.#at = this.#start + before;
+      this.#ancestors.clear();
+      if (error instanceof RangeError) throw overLimit("depth", this.limits);
+      throw error;
+    }
+  }
+
+  /** A value within a term: the parts that write terms of their own form call it for what they hold. */
+  value(value: unknown): void {
+    switch (typeof value) {
+      case "number":
+        return this.#number(value);
+      case "string":
+        return this.string(value);
+      case "object":
+        return value === null ? this.atom(NIL) : this.#object(value);
+      case "boolean":
+        return this.atom(value ? TRUE : FALSE);
+      case "undefined":
+        return this.atom(UNDEFINED);
+      case "bigint":
+        return this.integer(value);
+      default:
+        return this.refuse(value);
+    }
+  }
+
+  #number(value: number): void {
+    if (Number.isSafeInteger(value) && (value !== 0 || !Object.is(value, -0))) this.integer(value);
+    else if (Number.isFinite(value)) this.float(value);
+    else this.refuse(value);
+  }
+
+  integer(value: number | bigint): void {
+    if (typeof value === "bigint") {
+      if (value < -0x8000_0000n || value > 0x7fff_ffffn) return this.#big(value);
+      this.integer(Number(value));
+      return;
+    }
+    if (value >= 0 && value <= 255) {
+      this.#reserve(2);
+      this.#buffer[this.#at++] = 97; // SMALL_INTEGER_EXT
+      this.#buffer[this.#at++] = value;
+    } else if (value === (value | 0)) {
+      this.#reserve(5);
+      this.#buffer[this.#at++] = 98; // INTEGER_EXT
+      this.uint32(value);
+    } else this.#long(value);
+  }
+
+  /** A safe integer over 32 bits: SMALL_BIG_EXT without a bigint. */
+  #long(value: number): void {
+    this.#reserve(10);
+    const buffer = this.#buffer;
+    const start = this.#at;
+    let at = start + 3;
+    for (let left = Math.abs(value); left > 0; left = Math.floor(left / 256)) buffer[at++] = left % 256;
+    buffer[start] = 110;
+    buffer[start + 1] = at - start - 3;
+    buffer[start + 2] = value < 0 ? 1 : 0;
+    this.#at = at;
+  }
+
+  #big(value: bigint): void {
+    const bytes = magnitudeBytes(value);
+    if (bytes.length > this.limits.integerBytes) throw overLimit("integerBytes", this.limits);
+    if (bytes.length <= 255) {
+      this.byte(110); // SMALL_BIG_EXT
+      this.byte(bytes.length);
+    } else {
+      this.byte(111); // LARGE_BIG_EXT
+      this.uint32(bytes.length);
+    }
+    this.byte(value < 0n ? 1 : 0);
+    this.raw(bytes);
+  }
+
+  float(value: number): void {
+    this.#reserve(9);
+    const buffer = this.#buffer;
+    const at = this.#at;
+    scratch[0] = value;
+    buffer[at] = 70; // NEW_FLOAT_EXT
+    for (let index = 0; index < 8; index++) buffer[at + 1 + index] = scratchBytes[7 - index] as number;
+    this.#at = at + 9;
+  }
+
+  /** A string as a binary of its UTF-8. */
+  string(text: string): void {
+    const { length } = text;
+    if (length >= SHORT_STRING) return this.#longString(text);
+    this.#reserve(5 + length);
+    const buffer = this.#buffer;
+    const start = this.#at;
+    for (let index = 0; index < length; index++) {
+      const code = text.charCodeAt(index);
+      if (code > 127) return this.#longString(text);
+      buffer[start + 5 + index] = code;
+    }
+    buffer[start] = 109; // BINARY_EXT
+    buffer[start + 1] = buffer[start + 2] = buffer[start + 3] = 0;
+    buffer[start + 4] = length;
+    this.#at = start + 5 + length;
+  }
+
+  #longString(text: string): void {
+    if (!text.isWellFormed()) this.refuse(text, "a string with a lone surrogate, which has no UTF-8");
+    const most = text.length <= 1_024 ? text.length * 3 : Buffer.byteLength(text);
+    this.#reserve(5 + most);
+    const length = this.#buffer.write(text, this.#at + 5, "utf8");
+    this.#buffer[this.#at++] = 109; // BINARY_EXT
+    this.uint32(length);
+    this.#at += length;
+  }
+
+  binary(bytes: Uint8Array): void {
+    const { length } = bytes;
+    this.#reserve(5 + length);
+    this.#buffer[this.#at++] = 109; // BINARY_EXT
+    this.uint32(length);
+    this.#buffer.set(bytes, this.#at);
+    this.#at += length;
+  }
+
+  atom(atom: Atom): void {
+    if (this.#atomReference !== undefined) {
+      const index = this.#atomReference(atom);
+      if (index >= 0) {
+        this.byte(82); // ATOM_CACHE_REF
+        this.byte(index);
+        return;
+      }
+    }
+    const { name } = atom;
+    const { length } = name;
+    this.#reserve(2 + length);
+    const buffer = this.#buffer;
+    const start = this.#at;
+    for (let index = 0; index < length; index++) {
+      const code = name.charCodeAt(index);
+      if (code > 127) return this.#wideAtom(name);
+      buffer[start + 2 + index] = code;
+    }
+    buffer[start] = 119; // SMALL_ATOM_UTF8_EXT
+    buffer[start + 1] = length;
+    this.#at = start + 2 + length;
+  }
+
+  #wideAtom(name: string): void {
+    if (!name.isWellFormed()) this.refuse(name, "an atom with a lone surrogate, which has no UTF-8");
+    const length = Buffer.byteLength(name);
+    if (length <= 255) {
+      this.byte(119); // SMALL_ATOM_UTF8_EXT
+      this.byte(length);
+    } else {
+      this.byte(118); // ATOM_UTF8_EXT
+      this.uint16(length);
+    }
+    this.#reserve(length);
+    this.#at += this.#buffer.write(name, this.#at, "utf8");
+  }
+
+  tupleHeader(arity: number): void {
+    if (arity <= 255) {
+      this.#reserve(2);
+      this.#buffer[this.#at++] = 104; // SMALL_TUPLE_EXT
+      this.#buffer[this.#at++] = arity;
+    } else {
+      this.byte(105); // LARGE_TUPLE_EXT
+      this.uint32(arity);
+    }
+  }
+
+  /** LIST_EXT; the elements and the tail follow. */
+  listHeader(elements: number): void {
+    this.byte(108);
+    this.uint32(elements);
+  }
+
+  /** NIL_EXT, the empty list. */
+  nil(): void {
+    this.byte(106);
+  }
+
+  /** MAP_EXT; the pairs follow. */
+  mapHeader(pairs: number): void {
+    this.byte(116);
+    this.uint32(pairs);
+  }
+
+  #object(value: object): void {
+    if (Array.isArray(value)) return this.#list(value);
+    if (value instanceof Tuple) return this.#tuple(value);
+    if (value instanceof Atom) return this.atom(value);
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype === Object.prototype || prototype === null) return this.#plainObject(value);
+    if (value instanceof Map) return this.map(value);
+    if (value instanceof Uint8Array) return this.binary(value);
+    if (value instanceof ErlangPid) return this.#pid(value);
+    if (value instanceof ErlangReference) return this.#reference(value);
+    const parts = this.#identities?.parts(value);
+    if (parts !== undefined) return parts instanceof ErlangPid ? this.#pid(parts) : this.#reference(parts);
+    this.#rare(value);
+  }
+
+  #rare(value: object): void {
+    if (value instanceof Binary) return this.binary(value.bytes);
+    if (value instanceof Float) {
+      if (!Number.isFinite(value.value)) this.refuse(value, `a Float of ${value.value}`);
+      return this.float(value.value);
+    }
+    if (value instanceof Charlist) return this.#list(Array.from(value.text, (character) => character.codePointAt(0)));
+    if (value instanceof ImproperList) return this.#improperList(value);
+    if (value instanceof BitString) return this.#bitString(value);
+    if (value instanceof Fun) return this.raw(value.bytes);
+    if (value instanceof Port) return this.#port(value);
+    if (value instanceof ArrayBuffer) return this.binary(new Uint8Array(value));
+    if (ArrayBuffer.isView(value)) return this.binary(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+    this.refuse(value);
+  }
+
+  #list(list: readonly unknown[]): void {
+    const { length } = list;
+    if (length === 0) return this.nil();
+    if (length <= 65_535 && isByte(list[0]) && list.every(isByte)) return this.#byteList(list as readonly number[]);
+    this.enter(list);
+    this.listHeader(length);
+    this.#elements(list);
+    this.leave(list);
+    this.nil();
+  }
+
+  /** OTP writes a list of bytes as STRING_EXT whenever its length fits. */
+  #byteList(list: readonly number[]): void {
+    const { length } = list;
+    this.#reserve(3 + length);
+    const buffer = this.#buffer;
+    let at = this.#at;
+    buffer[at++] = 107;
+    buffer[at++] = length >>> 8;
+    buffer[at++] = length;
+    for (let index = 0; index < length; index++) buffer[at++] = list[index] as number;
+    this.#at = at;
+  }
+
+  #tuple(tuple: Tuple): void {
+    this.enter(tuple);
+    this.tupleHeader(tuple.elements.length);
+    this.#elements(tuple.elements);
+    this.leave(tuple);
+  }
+
+  #elements(elements: readonly unknown[]): void {
+    const { length } = elements;
+    for (let index = 0; index < length; index++) {
+      this.#path[this.#depth] = index;
+      this.value(elements[index]);
+    }
+  }
+
+  #improperList(list: ImproperList): void {
+    if (list.elements.length === 0) this.refuse(list, "an ImproperList without elements");
+    this.enter(list);
+    this.listHeader(list.elements.length);
+    this.#elements(list.elements);
+    this.#path[this.#depth] = "tail";
+    this.value(list.tail);
+    this.leave(list);
+  }
+
+  #plainObject(object: object): void {
+    const keys = Object.keys(object);
+    this.enter(object);
+    this.mapHeader(keys.length);
+    for (let index = 0; index < keys.length; index++) {
+      const key = keys[index] as string;
+      this.#path[this.#depth] = key;
+      this.string(key);
+      this.value((object as Record<string, unknown>)[key]);
+    }
+    this.leave(object);
+  }
+
+  map(map: ReadonlyMap<unknown, unknown>): void {
+    this.enter(map);
+    this.mapHeader(map.size);
+    for (const [key, value] of map) {
+      this.#path[this.#depth] = typeof key === "string" ? key : key instanceof Atom ? key.name : "?";
+      this.value(key);
+      this.value(value);
+    }
+    this.leave(map);
+  }
+
+  #bitString({ bytes, bits }: BitString): void {
+    if (bytes.length === 0 || !(bits >= 1 && bits <= 7))
+      this.refuse(bytes, "a BitString of no bits, or of whole bytes");
+    this.byte(77); // BIT_BINARY_EXT
+    this.uint32(bytes.length);
+    this.byte(bits);
+    this.raw(bytes);
+    // The bits that do not count are zero, as OTP writes them.
+    this.#buffer[this.#at - 1] = (this.#buffer[this.#at - 1] as number) & (0xff << (8 - bits));
+  }
+
+  #pid({ node, id, serial, creation }: ErlangPid): void {
+    this.byte(88); // NEW_PID_EXT
+    this.atom(node);
+    this.uint32(id);
+    this.uint32(serial);
+    this.uint32(creation);
+  }
+
+  #reference({ node, words, creation }: ErlangReference): void {
+    this.byte(90); // NEWER_REFERENCE_EXT
+    this.uint16(words.length);
+    this.atom(node);
+    this.uint32(creation);
+    for (let index = 0; index < words.length; index++) this.uint32(words[index] as number);
+  }
+
+  #port({ node, id, creation }: Port): void {
+    this.byte(120); // V4_PORT_EXT
+    this.atom(node);
+    this.uint64(id);
+    this.uint32(creation);
+  }
+
+  enter(container: object): void {
+    if (++this.#depth <= CYCLES_FROM) return;
+    const known = this.#ancestors.get(container);
+    if (known !== undefined) this.#refuseCycle(this.#depth - known);
+    if (this.#depth > this.limits.depth) throw overLimit("depth", this.limits);
+    this.#ancestors.set(container, this.#depth);
+  }
+
+  leave(container: object): void {
+    if (this.#depth-- > CYCLES_FROM) this.#ancestors.delete(container);
+  }
+
+  refuse(value: unknown, got: string = describe(value)): never {
+    const path = this.#where();
+    throw new WireError(
+      "INTERLOCK_WIRE_UNENCODABLE",
+      `No external form${path === "" ? "" : ` at ${path}`}: got ${got}.`,
+      { path, got },
+    );
+  }
+
+  /** The cycle was seen many turns late; its path is that of the first turn. */
+  #refuseCycle(period: number): never {
+    let first = this.#depth - 1 - period;
+    while (first > 0 && this.#path[first] === this.#path[first + period]) first--;
+    this.#depth = first + period;
+    this.refuse(undefined, "a cycle: a value that holds itself");
+  }
+
+  #where(): string {
+    let text = "";
+    for (let depth = 1; depth <= this.#depth; depth++) {
+      const key = this.#path[depth] ?? "?";
+      text +=
+        typeof key === "number"
+          ? `[${key}]`
+          : /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(key)
+            ? `.${key}`
+            : `[${JSON.stringify(key)}]`;
+    }
+    return text;
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#at + bytes > this.#buffer.length) this.#grow(bytes);
+  }
+
+  #grow(bytes: number): void {
+    const length = this.length;
+    if (length + bytes > this.limits.sizeBytes * 2 + SLAB_BYTES) throw overLimit("sizeBytes", this.limits);
+    const grown = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, (length + bytes) * 2));
+    grown.set(this.#buffer.subarray(this.#start, this.#at));
+    this.#buffer = grown;
+    this.#start = 0;
+    this.#at = length;
+  }
+}
+
+function isByte(value: unknown): boolean {
+  return typeof value === "number" && value === (value & 255) && !Object.is(value, -0);
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "function") return `the function ${value.name === "" ? "(anonymous)" : value.name}`;
+  if (typeof value === "number") return `the number ${value}`;
+  if (typeof value !== "object" || value === null) return `a ${typeof value}`;
+  const prototype = Object.getPrototypeOf(value) as { readonly constructor?: { readonly name?: unknown } } | null;
+  return `an object of class ${String(prototype?.constructor?.name ?? "(unknown)")}`;
+}
