@@ -72,12 +72,20 @@ export function namesOf(index: string): readonly PublicName[] {
   );
 }
 
-/** The example with the imports it needs of `packageName`, all before the code in its first line. */
-export function withImports(code: string, packageName: string, names: readonly PublicName[]): string {
-  const used = names
-    .filter(({ name }) => new RegExp(`(?<![\\w$.]|["'])${name}(?![\\w$]|["']|:)`).test(code))
-    .filter(({ name }) => !new RegExp(`\\b(const|let|function|class|interface|type) ${name}\\b`).test(code))
-    .filter(({ name }) => !new RegExp(`\\bimport {[^}]*\\b${name}\\b`).test(code))
-    .map(({ isType, name }) => (isType ? `type ${name}` : name));
-  return used.length === 0 ? `export {}; ${code}\n` : `import { ${used.join(", ")} } from "${packageName}"; ${code}\n`;
+/** The example with the imports it needs of these packages, all before the code in its first line. */
+export function withImports(code: string, packages: Readonly<Record<string, readonly PublicName[]>>): string {
+  const imports = Object.entries(packages).flatMap(([name, names]) => {
+    const used = names
+      .filter((one) => isUsed(code, one.name))
+      .map((one) => (one.isType ? `type ${one.name}` : one.name));
+    return used.length === 0 ? [] : [`import { ${used.join(", ")} } from "${name}";`];
+  });
+  return `${imports.length === 0 ? "export {};" : imports.join(" ")} ${code}\n`;
+}
+
+/** Whether `code` uses a name that it does not make or import itself. */
+function isUsed(code: string, name: string): boolean {
+  const use = new RegExp(`(?<![\\w$.]|["'])${name}(?![\\w$]|["']|:)`);
+  const own = new RegExp(`\\b(?:const|let|function|class|interface|type|import {[^}]*) ?\\b${name}\\b`);
+  return use.test(code) && !own.test(code);
 }

@@ -24,8 +24,10 @@ const examples = globSync("packages/*/src/**/*.ts", { cwd: root })
   .flatMap((path) => examplesOf(path, read(path)))
   .map((example, at): File => {
     const [, short = ""] = example.path.split("/");
-    const names = namesOf(read(`packages/${short}/src/index.ts`));
-    const code = withImports(example.code, `@interlock/${short}`, names);
+    const packages = [...new Set(["core", short])].map((name) => {
+      return [`@interlock/${name}`, namesOf(read(`packages/${name}/src/index.ts`))] as const;
+    });
+    const code = withImports(example.code, Object.fromEntries(packages));
     return { ...example, code, file: `example-${at}.ts` };
   });
 
@@ -56,7 +58,11 @@ interface Ran {
 
 function run(command: string, args: readonly string[]): Promise<Ran> {
   return new Promise((resolve) => {
-    const options = { cwd: folder, env: { PATH: process.env["PATH"] }, timeout: 25_000 };
+    const options = {
+      cwd: folder,
+      env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: join(folder, "cache") },
+      timeout: 25_000,
+    };
     execFile(command, args, options, (error, stdout, stderr) => resolve({ failed: error !== null, stdout, stderr }));
   });
 }
