@@ -14,6 +14,7 @@ import type { Process } from "./process/process.ts";
 
 export { LocalAlias } from "./process/alias.ts";
 export type { OpenCall } from "./process/call.ts";
+export { showReason } from "./process/exit-reason.ts";
 export { LocalMonitor, type Watcher } from "./process/monitor.ts";
 export { type Home, LocalPid, Reference, RemotePid, RemoteReference } from "./process/pid.ts";
 export type { Process } from "./process/process.ts";

@@ -4,8 +4,8 @@
  * late reply cannot turn up as a message (OTP 24's process alias, without the alias).
  */
 import { InterlockError } from "../errors.ts";
-import { callTimedOut, publish } from "../report/telemetry.ts";
 import type { LocalNode } from "../node.ts";
+import { callTimedOut, publish } from "../report/telemetry.ts";
 import { IDLE, type Timed } from "../scheduler/timer-queue.ts";
 import { runAs, unowned } from "./context.ts";
 import { CALL, Envelope, INLINE_CALL } from "./mailbox.ts";

@@ -14,8 +14,10 @@ import type { LocalPid, NodeName, RemoteReference } from "./pid.ts";
 export type Addressee = LocalPid | RemoteReference | string;
 
 export interface Route {
-  /** A message. False when it could not be taken now: no connection, or a busy one. */
-  send(from: LocalPid, to: Addressee, message: unknown): boolean;
+  /** A message; it waits for a connection if there is none. Throws for what cannot be encoded. */
+  send(from: LocalPid, to: Addressee, message: unknown): void;
+  /** False when it could not be taken now: no connection, or a busy one. */
+  trySend(from: LocalPid, to: Addressee, message: unknown): boolean;
   cast(from: LocalPid, to: Addressee, operation: string, args: readonly unknown[]): void;
   /** Sends the request; `call.reply` or `call.fail` follows. When `call.settled` first, what comes later is dropped. */
   call(from: LocalPid, to: Addressee, call: OpenCall): void;

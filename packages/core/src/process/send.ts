@@ -9,6 +9,7 @@ import { deepFreeze } from "./freeze.ts";
 import { type Bound, Envelope, MESSAGE } from "./mailbox.ts";
 import { LocalPid, type Pid, RemoteReference } from "./pid.ts";
 import { DEAD, type Process } from "./process.ts";
+import type { Away } from "./route.ts";
 import { ProcessTimer, type Timer } from "./timer.ts";
 
 /** Where a message can go. */
@@ -42,7 +43,10 @@ export function send<M>(target: Destination<M>, message: NoInfer<M>): void {
   fence();
   const process = target instanceof LocalPid ? target.process : receiverOf(target);
   if (process !== undefined) deliverMessage(process, message);
-  else sendAway(target, message);
+  else {
+    const away = awayOf(target);
+    away?.route.send(currentPid(), away.to, message);
+  }
 }
 
 /**
@@ -57,14 +61,17 @@ export function trySend<M>(target: Destination<M>, message: NoInfer<M>): boolean
       : isName(target)
         ? nameBase(target).whereis(currentNode())?.process
         : receiverOf(target);
-  return process === undefined ? sendAway(target, message) : deliverMessage(process, message);
+  return process === undefined ? trySendAway(awayOf(target), message) : deliverMessage(process, message);
 }
 
 /** To another node. False for the dead of this one. */
-function sendAway(target: unknown, message: unknown): boolean {
-  const node = currentNode();
-  const away = awayOf(target, node);
-  return away?.route.send((currentProcess()?.pid ?? node.nobody), away.to, message) === true;
+function trySendAway(away: Away | undefined, message: unknown): boolean {
+  return away?.route.trySend(currentPid(), away.to, message) === true;
+}
+
+/** Who sends. */
+function currentPid(): LocalPid {
+  return currentProcess()?.pid ?? currentNode().nobody;
 }
 
 /**
@@ -103,7 +110,7 @@ async function sendWaitAway(target: Pid | Name, message: unknown, timeoutMs: num
   const away = awayOf(target);
   if (away === undefined) throw gone(target);
   // Again after the wait: somebody else may have been quicker.
-  while (!sendAway(target, message)) {
+  while (!trySendAway(away, message)) {
     await away.route.ready(timeoutMs);
     fence();
   }
@@ -188,7 +195,10 @@ function startTimer(delayMs: number, target: Pid | Name, make: (timer: ProcessTi
   return new ProcessTimer(node, owner, delayMs, (timer) => {
     const process = owner ?? (isName(target) ? nameBase(target).whereis(node)?.process : undefined);
     if (process?.alive === true) deliverMessage(process, make(timer));
-    else if (owner === undefined) sendAway(target, make(timer));
+    else if (owner === undefined) {
+      const away = awayOf(target, node);
+      away?.route.send(node.nobody, away.to, make(timer));
+    }
   });
 }
 
