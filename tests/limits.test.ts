@@ -26,18 +26,19 @@ onReport(() => undefined);
 
 test("a handler that loops holds up the timers and the processes of its thread", async () => {
   const seen: string[] = [];
-  const done = Promise.withResolvers<void>();
-  setTimeout(() => {
-    seen.push("timer");
-    done.resolve();
-  }, 1);
+  const timer = Promise.withResolvers<void>();
   spawn(() => {
+    setTimeout(() => {
+      seen.push("timer");
+      timer.resolve();
+    }, 1);
     for (const end = performance.now() + 20; performance.now() < end; );
     seen.push("looped");
   });
-  spawn(() => void seen.push("neighbour"));
-  await done.promise;
-  expect(seen).toEqual(["looped", "neighbour", "timer"]);
+  const neighbour = monitor(spawn(() => void seen.push("neighbour")));
+  await Promise.all([timer.promise, neighbour]);
+  expect(seen).toHaveLength(3);
+  expect(seen[0]).toBe("looped");
 });
 
 interface Ended {

@@ -75,11 +75,13 @@ export interface RegistryBase<Key, Value> extends Start<readonly [], ServerRef<N
    * @example
    * const Subscribers = registry<string>({ name: "subscribers", keys: "duplicate" });
    * await Subscribers.startLink();
+   * const listening = Promise.withResolvers<void>();
    * spawn<string>(async (self) => {
    *   Subscribers.register("news");
+   *   listening.resolve();
    *   console.log(await self.receive()); // the presses roll
    * });
-   * await Promise.resolve();
+   * await listening.promise;
    * Subscribers.dispatch("news", (entries) => {
    *   for (const { pid } of entries) send(pid as Pid<string>, "the presses roll");
    * });

@@ -100,7 +100,31 @@ export function noreply(state?: unknown, after?: After<unknown>): never {
   return new Result("noreply", undefined, state, undefined, after) as never;
 }
 
-/** The reply to this call comes later, by `ctx.reply(from, value)`; the mailbox goes on meanwhile. */
+/**
+ * The reply to this call comes later, by `ctx.reply(from, value)`; the mailbox goes on meanwhile.
+ *
+ * @example
+ * const Gate = genServer({
+ *   name: "gate",
+ *   init: (): readonly From<string>[] => [],
+ *   calls: {
+ *     wait(ctx) {
+ *       const from = ctx.from<string>();
+ *       return later(from, [...ctx.state, from]);
+ *     },
+ *   },
+ *   casts: {
+ *     open(ctx) {
+ *       for (const from of ctx.state) ctx.reply(from, "it is open");
+ *       return noreply([]);
+ *     },
+ *   },
+ * });
+ * const gate = await Gate.start();
+ * const answer = gate.call.wait();
+ * gate.cast.open();
+ * console.log(await answer); // it is open
+ */
 export function later<R>(): Later<R, never>;
 export function later<R>(from: From<R>): Later<R, never>;
 export function later<R, S>(from: From<R>, state: S): Later<R, S>;

@@ -193,7 +193,17 @@ export function when<T>(
   return (guard === undefined ? inner : new Guarded(inner, guard)) as Matcher<T>;
 }
 
-/** What any of the matchers takes, oldest first. */
+/**
+ * What any of the matchers takes, oldest first.
+ *
+ * @example
+ * spawn(async (self) => {
+ *   const exits = self.trapExit();
+ *   const printer = self.monitor(spawn((other) => other.exit("out of paper")));
+ *   const either = await self.receive(anyOf(printer.down, exits));
+ *   console.log(either.type, either.reason); // DOWN out of paper
+ * });
+ */
 export function anyOf<const L extends readonly Matcher<unknown>[]>(...list: L): Matcher<Matched<L[number]>> {
   return new AnyOf(list.map(selectionOf)) as Matcher<Matched<L[number]>>;
 }

@@ -102,7 +102,14 @@ export interface Self<in out M> {
   exit(reason: ExitReason): never;
   /** Runs `run` in a linked process; awaiting the task gives its result. */
   task<T>(run: (signal: AbortSignal) => T | Promise<T>): Task<T>;
-  /** Ties a resource to this process: closed at its end, its listeners run as it, its `error` event ends it. */
+  /**
+   * Ties a resource to this process: closed at its end, its listeners run as it, its `error` event ends it.
+   *
+   * @example
+   * spawn((self) => {
+   *   self.own({ close: () => console.log("closed") }); // closed
+   * });
+   */
   own<R extends Ownable>(resource: R): R;
   /** A word for reports and `processInfo`. @see proc_lib:set_label/1 */
   setLabel(label: unknown): void;
