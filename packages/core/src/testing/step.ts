@@ -208,7 +208,11 @@ class Bench {
 
   #self(): Self<unknown> {
     const { effects } = this;
-    const pid: Pid<unknown> = new LocalPid<unknown>({ name: "nonode@nohost", index: 0, route: undefined }, 0, undefined);
+    const pid: Pid<unknown> = new LocalPid<unknown>(
+      { name: "nonode@nohost", index: 0, route: undefined },
+      0,
+      undefined,
+    );
     const needsProcess = (what: string): never => {
       throw badArgument(`self.${what}`, "a use in step()", "used by a running process: start the server for this test");
     };
