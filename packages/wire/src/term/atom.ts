@@ -7,9 +7,15 @@ const MAX_ATOM_CHARACTERS = 255;
 /** An Erlang atom. Two atoms of one name are one object; get them by {@link atom}. */
 export class Atom<out Name extends string = string> {
   readonly name: Name;
+  /**
+   * For the writer: its SMALL_ATOM_UTF8_EXT in words of 32 bits, the last filled up with zeros, which are written in the
+   * time of as many characters. Empty for a long one, which is spelled out.
+   */
+  declare readonly "~words": readonly number[];
 
   constructor(name: Name) {
     this.name = name;
+    Object.defineProperty(this, "~words", { value: externalWords(name) });
   }
 
   toString(): Name {
@@ -48,6 +54,15 @@ export function atom<const Name extends string>(name: Name): Atom<Name> {
 /** Whether somebody holds the atom of that name, so that it costs nothing more. */
 export function isKnownAtom(name: string): boolean {
   return interned.get(name)?.deref() !== undefined;
+}
+
+const MOST_BYTES_IN_WORDS = 62;
+
+function externalWords(name: string): readonly number[] {
+  const bytes = Buffer.from(name, "utf8");
+  if (bytes.length > MOST_BYTES_IN_WORDS || !name.isWellFormed()) return [];
+  const external = Buffer.concat([Buffer.of(119, bytes.length), bytes, Buffer.alloc(3)]);
+  return Array.from({ length: Math.ceil((bytes.length + 2) / 4) }, (_, word) => external.readInt32BE(word * 4));
 }
 
 function characters(text: string): number {

@@ -1,5 +1,5 @@
 /**
- * Short ASCII names that were read before, found by their bytes: no decoding, no string that is thrown away, no WeakRef.
+ * Short names that were read before, found by their bytes: no decoding, no string that is thrown away, no WeakRef.
  * Direct-mapped and of a fixed size: a newcomer takes the place of whoever had it, so peers cannot make it grow.
  * Hot file: `bench` rows etf_decode_gen_call, etf_decode_map20.
  */
@@ -10,29 +10,37 @@ const SLOTS = 1_024;
 export const MOST_CACHED_BYTES = 32;
 
 export class ByteCache<Value> {
-  readonly #names: string[] = new Array<string>(SLOTS).fill("");
+  /** The bytes of each slot, side by side in one array: what is compared then lies together. */
+  readonly #names = new Uint8Array(SLOTS * MOST_CACHED_BYTES);
+  readonly #lengths = new Uint8Array(SLOTS);
   readonly #values: (Value | undefined)[] = new Array<Value | undefined>(SLOTS).fill(undefined);
 
+  /** `length` is at most MOST_CACHED_BYTES. */
   find(bytes: Uint8Array, at: number, length: number): Value | undefined {
     const slot = slotOf(bytes, at, length);
-    const name = this.#names[slot] as string;
-    if (name.length !== length) return undefined;
+    if (this.#lengths[slot] !== length) return undefined;
+    const names = this.#names;
+    const name = slot * MOST_CACHED_BYTES;
     for (let index = 0; index < length; index++) {
-      if (name.charCodeAt(index) !== bytes[at + index]) return undefined;
+      if (names[name + index] !== bytes[at + index]) return undefined;
     }
     return this.#values[slot];
   }
 
-  /** `name` is what the bytes say, in ASCII. */
-  add(bytes: Uint8Array, at: number, length: number, name: string, value: Value): void {
+  add(bytes: Uint8Array, at: number, length: number, value: Value): void {
     const slot = slotOf(bytes, at, length);
-    this.#names[slot] = name;
+    for (let index = 0; index < length; index++)
+      this.#names[slot * MOST_CACHED_BYTES + index] = bytes[at + index] as number;
+    this.#lengths[slot] = length;
     this.#values[slot] = value;
   }
 }
 
+/** From some of the bytes only: names that share them take each other's place, no more. */
 function slotOf(bytes: Uint8Array, at: number, length: number): number {
-  let hash = length;
-  for (let index = at; index < at + length; index++) hash = (Math.imul(hash, 31) + (bytes[index] as number)) | 0;
-  return (hash ^ (hash >>> 10)) & (SLOTS - 1);
+  if (length === 0) return 0;
+  const last = at + length - 1;
+  const ends = ((bytes[last] as number) << 5) ^ ((bytes[last - (length > 1 ? 1 : 0)] as number) << 2);
+  const rest = (bytes[at] as number) ^ ((bytes[at + (length >> 1)] as number) << 3) ^ (length << 6);
+  return (ends ^ rest) & (SLOTS - 1);
 }

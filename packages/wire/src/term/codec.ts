@@ -17,10 +17,14 @@ const COMPRESSED = 80;
  * @see erlang:term_to_binary/1
  */
 export function encode(value: unknown, options?: Partial<WriterOptions>): Uint8Array {
-  const writer = new TermWriter({ profile: "natural", ...options });
-  writer.byte(VERSION);
-  writer.term(value);
-  return writer.take();
+  const writer = options === undefined ? borrowed() : new TermWriter({ profile: "natural", ...options });
+  try {
+    writer.byte(VERSION);
+    writer.term(value);
+    return writer.take();
+  } finally {
+    if (options === undefined) giveBack(writer);
+  }
 }
 
 /**
@@ -31,7 +35,7 @@ export function encode(value: unknown, options?: Partial<WriterOptions>): Uint8A
  * @see erlang:binary_to_term/1
  */
 export function decode(bytes: Uint8Array, options?: Partial<ReaderOptions>): unknown {
-  const reader = new TermReader({ profile: "natural", ...options });
+  const reader = options === undefined ? plainReader : new TermReader({ profile: "natural", ...options });
   if (bytes[0] !== VERSION) throw bad(0, "no version 131 at its beginning");
   const compressed = bytes[1] === COMPRESSED;
   const plain = compressed ? inflate(bytes, reader.limits.sizeBytes, reader) : bytes;
@@ -39,6 +43,23 @@ export function decode(bytes: Uint8Array, options?: Partial<ReaderOptions>): unk
   if (reader.offset !== plain.length) throw bad(reader.offset, "bytes behind the end of the term");
   return value;
 }
+
+// A writer that nobody uses right now: a getter in the value that is encoded may itself encode.
+let idleWriter: TermWriter | undefined;
+
+function borrowed(): TermWriter {
+  const writer = idleWriter ?? new TermWriter({ profile: "natural" });
+  idleWriter = undefined;
+  return writer;
+}
+
+function giveBack(writer: TermWriter): void {
+  writer.reset();
+  idleWriter = writer;
+}
+
+// With no identities no code of others runs while a term is read, so one reader is enough.
+const plainReader = new TermReader({ profile: "natural" });
 
 /** The term within: 131, 80, its size in four bytes, and the zlib stream, which may give no more than that. */
 function inflate(bytes: Uint8Array, most: number, { limits }: TermReader): Uint8Array {

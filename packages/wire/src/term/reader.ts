@@ -26,6 +26,7 @@ import {
 } from "./erlang.ts";
 import { readBig } from "./integer.ts";
 import { defaultLimits, overLimit, type TermLimits } from "./limits.ts";
+import { MARK, readMarked } from "./marks.ts";
 import { type Profile, TermWriter } from "./writer.ts";
 
 export interface ReaderOptions {
@@ -64,6 +65,7 @@ export class TermReader {
   readonly #viewFrom: number;
   #exact: boolean;
   #identities: Identities | undefined;
+  #marks = false;
   #bytes: Buffer = noBytes;
   #end = 0;
   #depth = 0;
@@ -90,6 +92,7 @@ export class TermReader {
     this.#depth = this.#newAtoms = this.#references = 0;
     this.#exact = this.#options.profile === "exact";
     this.#identities = this.#options.identities;
+    this.#marks = this.#options.marks === true && !this.#exact;
     this.offset = offset;
     try {
       const value = this.#term();
@@ -232,7 +235,7 @@ export class TermReader {
     }
     if (!isUtf8(this.#view(at, length))) this.#bad("an atom that is not UTF-8", at);
     const found = this.#internAtom(this.#bytes.toString("utf8", at, at + length), at);
-    if (cached && found.name.length === length) knownAtoms.add(this.#bytes, at, length, found.name, found);
+    if (cached) knownAtoms.add(this.#bytes, at, length, found);
     return found;
   }
 
@@ -282,15 +285,17 @@ export class TermReader {
   /** The string that the bytes are the UTF-8 of, or undefined. */
   #text(at: number, length: number): string | undefined {
     const bytes = this.#bytes;
-    if (length > MOST_CACHED_BYTES)
+    if (length > MOST_CACHED_BYTES) {
+      if (!beginsAsUtf8(bytes, at)) return undefined;
       return isUtf8(this.#view(at, length)) ? bytes.toString("utf8", at, at + length) : undefined;
-    let all = 0;
-    for (let index = at; index < at + length; index++) all |= bytes[index] as number;
-    if (all > 127) return isUtf8(this.#view(at, length)) ? bytes.toString("utf8", at, at + length) : undefined;
+    }
     const known = knownTexts.find(bytes, at, length);
     if (known !== undefined) return known;
-    const text = bytes.toString("latin1", at, at + length);
-    knownTexts.add(bytes, at, length, text, text);
+    let all = 0;
+    for (let index = at; index < at + length; index++) all |= bytes[index] as number;
+    if (all > 127 && !isUtf8(this.#view(at, length))) return undefined;
+    const text = bytes.toString(all > 127 ? "utf8" : "latin1", at, at + length);
+    knownTexts.add(bytes, at, length, text);
     return text;
   }
 
@@ -304,17 +309,100 @@ export class TermReader {
     return length >= this.#viewFrom ? view : new Uint8Array(view);
   }
 
-  #tuple(arity: number): Tuple {
+  #tuple(arity: number): unknown {
+    return this.#marks && this.#atMark() ? this.#mark(arity) : new Tuple(this.#elements(arity));
+  }
+
+  /** Whether the tuple whose elements begin here begins with the atom of marks. */
+  #atMark(): boolean {
+    const before = this.offset;
+    switch (this.#bytes[before]) {
+      case 119:
+      case 82:
+        if (this.#atom() === MARK) return true;
+        this.offset = before;
+        return false;
+      default:
+        return false;
+    }
+  }
+
+  #mark(arity: number): unknown {
+    if (arity < 2) this.refuse("a mark of no kind");
+    if (arity > this.#end - this.offset) this.#truncated();
+    this.#enter();
+    const value = readMarked(this, this.#atom(), arity - 2);
+    this.#depth--;
+    return value;
+  }
+
+  /** For marks: the next term of those that belong to one. */
+  value(): unknown {
+    return this.#term();
+  }
+
+  /** For marks: a tuple whose elements, so many, come next. */
+  tuple(arity: number): Tuple {
     return new Tuple(this.#elements(arity));
+  }
+
+  /** For marks: the next term, which is a map, as a Map whatever its keys. */
+  forcedMap(): Map<unknown, unknown> {
+    if (this.#byte() !== 116) this.refuse("no map in the place of one");
+    const pairs = this.#uint32();
+    if (pairs > (this.#end - this.offset) / 2) this.#truncated();
+    return this.#pairs(new Map(), pairs);
+  }
+
+  /** For marks: the next term, which is a binary, as its bytes. */
+  bytes(): Uint8Array {
+    if (this.#byte() !== 109) this.refuse("no binary in the place of one");
+    const length = this.#uint32();
+    return this.#copy(this.#skip(length), length);
+  }
+
+  refuse(problem: string): never {
+    return this.#bad(problem, this.offset);
   }
 
   #elements(count: number): unknown[] {
     if (count > this.#end - this.offset) this.#truncated();
     this.#enter();
     const elements = new Array<unknown>(Math.min(count, MOST_ALLOCATED));
-    for (let index = 0; index < count; index++) elements[index] = this.#term();
+    for (let index = 0; index < count; index++) {
+      const tag = this.#bytes[this.offset];
+      if (tag === 98 || tag === 97) {
+        index = this.#integers(elements, index, count);
+        if (index === count) break;
+      }
+      elements[index] = this.#term();
+    }
     this.#depth--;
     return elements;
+  }
+
+  /** Reads the run of small integers that is to begin at element `index`, and tells where it ended. */
+  #integers(elements: unknown[], from: number, count: number): number {
+    const bytes = this.#bytes;
+    const end = this.#end - 5;
+    let at = this.offset;
+    let index = from;
+    for (; index < count && at <= end; index++) {
+      const tag = bytes[at];
+      if (tag === 98) {
+        elements[index] =
+          ((bytes[at + 1] as number) << 24) |
+          ((bytes[at + 2] as number) << 16) |
+          ((bytes[at + 3] as number) << 8) |
+          (bytes[at + 4] as number);
+        at += 5;
+      } else if (tag === 97) {
+        elements[index] = bytes[at + 1];
+        at += 2;
+      } else break;
+    }
+    this.offset = at;
+    return index;
   }
 
   #list(): unknown {
@@ -384,7 +472,7 @@ export class TermReader {
     for (let index = 0; index < pairs; index++) {
       const key = this.#term();
       if (typeof key !== "string") {
-        const map = new Map<unknown, unknown>(Object.entries(object));
+        const map = index === 0 ? new Map<unknown, unknown>() : new Map<unknown, unknown>(Object.entries(object));
         map.set(key, this.#term());
         return this.#pairs(map, pairs - index - 1);
       }
@@ -465,17 +553,21 @@ export class TermReader {
   #fun(tag: number): Fun {
     const start = this.offset - 1;
     const before = this.#references;
-    const { profile, identities } = { profile: this.#exact, identities: this.#identities };
+    const exact = this.#exact;
+    const identities = this.#identities;
+    const marks = this.#marks;
     this.#exact = true;
     this.#identities = undefined;
+    this.#marks = false;
     this.#enter();
     const writer = new TermWriter({ profile: "exact", limits: this.limits });
     if (tag === 113) this.#exportParts(writer);
     else if (tag === 112) this.#newFunParts(writer);
     else this.#oldFunParts(writer);
     this.#depth--;
-    this.#exact = profile;
+    this.#exact = exact;
     this.#identities = identities;
+    this.#marks = marks;
     return new Fun(
       this.#references === before ? new Uint8Array(this.#view(start, this.offset - start)) : writer.take(),
     );
@@ -528,4 +620,20 @@ export class TermReader {
       problem,
     });
   }
+}
+
+/** Looks at the first bytes only: what is no text shows it there nearly always, and need not be handed to Node.js. */
+function beginsAsUtf8(bytes: Uint8Array, from: number): boolean {
+  let following = 0;
+  for (let at = from; at < from + MOST_CACHED_BYTES; at++) {
+    const byte = bytes[at] as number;
+    if (following > 0) {
+      if ((byte & 0xc0) !== 0x80) return false;
+      following--;
+    } else if (byte > 127) {
+      if (byte < 0xc2 || byte > 0xf4) return false;
+      following = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+    }
+  }
+  return true;
 }

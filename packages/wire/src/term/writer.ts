@@ -23,6 +23,9 @@ import {
 } from "./erlang.ts";
 import { magnitudeBytes } from "./integer.ts";
 import { defaultLimits, overLimit, type TermLimits } from "./limits.ts";
+import { MARK, markBigint, markBytes, markMap, markNumber, markObject, markTuple, needsMark } from "./marks.ts";
+import { describe, pathTo } from "./path.ts";
+import { TextCache } from "./text-cache.ts";
 
 /** `natural`: JavaScript's values as Erlang and Elixir know them. `exact`: every term has its own class. */
 export type Profile = "natural" | "exact";
@@ -42,28 +45,39 @@ const FALSE = atom("false");
 const UNDEFINED = atom("undefined");
 const NIL = atom("nil");
 
-/** A new buffer; terms are cut from it one after the other, as Node.js does with its own pool. */
+/**
+ * Terms are cut one after the other from a slab, as Node.js does with its own pool. The first slab of a writer is small,
+ * for one that writes a single term.
+ */
+const FIRST_SLAB_BYTES = 1_024;
 const SLAB_BYTES = 64 * 1_024;
 /** Shorter strings are cheaper to write character by character than by a call into Node.js. */
 const SHORT_STRING = 48;
+/** Room is made for so many integers of a list in one go. */
+const MOST_AT_ONCE = 1_024;
 /** From this depth on, the containers around a value are remembered, to tell a cycle from depth. */
 const CYCLES_FROM = 64;
 
-const scratch = new Float64Array(1);
-const scratchBytes = new Uint8Array(scratch.buffer);
+const knownTexts = new TextCache();
+const noBytes = Buffer.alloc(0);
+const noView = new DataView(noBytes.buffer, 0, 0);
 
 export class TermWriter {
   readonly limits: TermLimits;
   readonly marks: boolean;
   readonly #identities: Identities | undefined;
   readonly #atomReference: ((atom: Atom) => number) | undefined;
-  #buffer: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  #buffer: Buffer = noBytes;
+  /** The same bytes: numbers of many bytes go through it in one instruction. */
+  #view: DataView = noView;
+  #capacity = 0;
   /** Where what is being written begins. */
   #start = 0;
   #at = 0;
   #depth = 0;
-  /** The key of the element that is being written, by depth. */
-  readonly #path: (string | number)[] = [];
+  /** Which element of each container around is being written, by depth. */
+  readonly #path: number[] = [];
+  #root: unknown;
   /** The containers around, from CYCLES_FROM on, and how deep each is. */
   readonly #ancestors = new Map<object, number>();
 
@@ -103,19 +117,14 @@ export class TermWriter {
 
   uint16(value: number): void {
     this.#reserve(2);
-    this.#buffer[this.#at++] = value >>> 8;
-    this.#buffer[this.#at++] = value;
+    this.#view.setInt16(this.#at, value);
+    this.#at += 2;
   }
 
   uint32(value: number): void {
     this.#reserve(4);
-    const buffer = this.#buffer;
-    const at = this.#at;
-    buffer[at] = value >>> 24;
-    buffer[at + 1] = value >>> 16;
-    buffer[at + 2] = value >>> 8;
-    buffer[at + 3] = value;
-    this.#at = at + 4;
+    this.#view.setInt32(this.#at, value);
+    this.#at += 4;
   }
 
   uint64(value: bigint): void {
@@ -142,6 +151,7 @@ export class TermWriter {
   term(value: unknown): void {
     const before = this.length;
     this.#depth = 0;
+    this.#root = value;
     try {
       this.value(value);
       if (this.length - before > this.limits.sizeBytes) throw overLimit("sizeBytes", this.limits);
@@ -150,6 +160,8 @@ export class TermWriter {
       this.#ancestors.clear();
       if (error instanceof RangeError) throw overLimit("depth", this.limits);
       throw error;
+    } finally {
+      this.#root = undefined;
     }
   }
 
@@ -167,7 +179,7 @@ export class TermWriter {
       case "undefined":
         return this.atom(UNDEFINED);
       case "bigint":
-        return this.integer(value);
+        return this.marks && isSafe(value) ? markBigint(this, value) : this.integer(value);
       default:
         return this.refuse(value);
     }
@@ -176,6 +188,7 @@ export class TermWriter {
   #number(value: number): void {
     if (Number.isSafeInteger(value) && (value !== 0 || !Object.is(value, -0))) this.integer(value);
     else if (Number.isFinite(value)) this.float(value);
+    else if (this.marks) markNumber(this, value);
     else this.refuse(value);
   }
 
@@ -191,8 +204,10 @@ export class TermWriter {
       this.#buffer[this.#at++] = value;
     } else if (value === (value | 0)) {
       this.#reserve(5);
-      this.#buffer[this.#at++] = 98; // INTEGER_EXT
-      this.uint32(value);
+      const at = this.#at;
+      this.#buffer[at] = 98; // INTEGER_EXT
+      this.#view.setInt32(at + 1, value);
+      this.#at = at + 5;
     } else this.#long(value);
   }
 
@@ -225,11 +240,9 @@ export class TermWriter {
 
   float(value: number): void {
     this.#reserve(9);
-    const buffer = this.#buffer;
     const at = this.#at;
-    scratch[0] = value;
-    buffer[at] = 70; // NEW_FLOAT_EXT
-    for (let index = 0; index < 8; index++) buffer[at + 1 + index] = scratchBytes[7 - index] as number;
+    this.#buffer[at] = 70; // NEW_FLOAT_EXT
+    this.#view.setFloat64(at + 1, value);
     this.#at = at + 9;
   }
 
@@ -237,6 +250,8 @@ export class TermWriter {
   string(text: string): void {
     const { length } = text;
     if (length >= SHORT_STRING) return this.#longString(text);
+    const words = knownTexts.find(text);
+    if (words !== undefined) return this.#words(words, 5 + length);
     this.#reserve(5 + length);
     const buffer = this.#buffer;
     const start = this.#at;
@@ -246,8 +261,7 @@ export class TermWriter {
       buffer[start + 5 + index] = code;
     }
     buffer[start] = 109; // BINARY_EXT
-    buffer[start + 1] = buffer[start + 2] = buffer[start + 3] = 0;
-    buffer[start + 4] = length;
+    this.#view.setInt32(start + 1, length);
     this.#at = start + 5 + length;
   }
 
@@ -279,22 +293,23 @@ export class TermWriter {
         return;
       }
     }
-    const { name } = atom;
-    const { length } = name;
-    this.#reserve(2 + length);
-    const buffer = this.#buffer;
-    const start = this.#at;
-    for (let index = 0; index < length; index++) {
-      const code = name.charCodeAt(index);
-      if (code > 127) return this.#wideAtom(name);
-      buffer[start + 2 + index] = code;
-    }
-    buffer[start] = 119; // SMALL_ATOM_UTF8_EXT
-    buffer[start + 1] = length;
-    this.#at = start + 2 + length;
+    const words = atom["~words"];
+    const { length } = words;
+    if (length === 0) return this.#longAtom(atom.name);
+    this.#words(words, 2 + (((words[0] as number) >>> 16) & 0xff));
   }
 
-  #wideAtom(name: string): void {
+  /** Writes `bytes` bytes out of words that hold them. */
+  #words(words: readonly number[], bytes: number): void {
+    const { length } = words;
+    this.#reserve(length * 4);
+    const view = this.#view;
+    const at = this.#at;
+    for (let word = 0; word < length; word++) view.setInt32(at + word * 4, words[word] as number);
+    this.#at = at + bytes;
+  }
+
+  #longAtom(name: string): void {
     if (!name.isWellFormed()) this.refuse(name, "an atom with a lone surrogate, which has no UTF-8");
     const length = Buffer.byteLength(name);
     if (length <= 255) {
@@ -342,8 +357,8 @@ export class TermWriter {
     if (value instanceof Atom) return this.atom(value);
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype === Object.prototype || prototype === null) return this.#plainObject(value);
-    if (value instanceof Map) return this.map(value);
-    if (value instanceof Uint8Array) return this.binary(value);
+    if (value instanceof Map) return this.marks && needsMark(value) ? markMap(this, value) : this.map(value);
+    if (value instanceof Uint8Array) return this.marks ? markBytes(this, value) : this.binary(value);
     if (value instanceof ErlangPid) return this.#pid(value);
     if (value instanceof ErlangReference) return this.#reference(value);
     const parts = this.#identities?.parts(value);
@@ -362,6 +377,7 @@ export class TermWriter {
     if (value instanceof BitString) return this.#bitString(value);
     if (value instanceof Fun) return this.raw(value.bytes);
     if (value instanceof Port) return this.#port(value);
+    if (this.marks && markObject(this, value)) return;
     if (value instanceof ArrayBuffer) return this.binary(new Uint8Array(value));
     if (ArrayBuffer.isView(value)) return this.binary(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
     this.refuse(value);
@@ -370,7 +386,7 @@ export class TermWriter {
   #list(list: readonly unknown[]): void {
     const { length } = list;
     if (length === 0) return this.nil();
-    if (length <= 65_535 && isByte(list[0]) && list.every(isByte)) return this.#byteList(list as readonly number[]);
+    if (length <= 65_535 && isByte(list[0]) && areBytes(list)) return this.#byteList(list as readonly number[]);
     this.enter(list);
     this.listHeader(length);
     this.#elements(list);
@@ -393,7 +409,8 @@ export class TermWriter {
 
   #tuple(tuple: Tuple): void {
     this.enter(tuple);
-    this.tupleHeader(tuple.elements.length);
+    if (this.marks && tuple.elements[0] === MARK) markTuple(this, tuple.elements.length);
+    else this.tupleHeader(tuple.elements.length);
     this.#elements(tuple.elements);
     this.leave(tuple);
   }
@@ -401,9 +418,40 @@ export class TermWriter {
   #elements(elements: readonly unknown[]): void {
     const { length } = elements;
     for (let index = 0; index < length; index++) {
+      const element = elements[index];
+      if (typeof element === "number" && element === (element | 0)) {
+        index = this.#integers(elements, index);
+        if (index === length) return;
+      }
       this.#path[this.#depth] = index;
       this.value(elements[index]);
     }
+  }
+
+  /** Writes the run of small integers that begins at `from`, and tells where it ended. */
+  #integers(elements: readonly unknown[], from: number): number {
+    const end = Math.min(elements.length, from + MOST_AT_ONCE);
+    this.#reserve((end - from) * 5);
+    const buffer = this.#buffer;
+    const view = this.#view;
+    let at = this.#at;
+    let index = from;
+    for (; index < end; index++) {
+      const element = elements[index];
+      if (typeof element !== "number" || element !== (element | 0)) break;
+      if (element >= 0 && element <= 255) {
+        if (Object.is(element, -0)) break;
+        buffer[at] = 97; // SMALL_INTEGER_EXT
+        buffer[at + 1] = element;
+        at += 2;
+      } else {
+        buffer[at] = 98; // INTEGER_EXT
+        view.setInt32(at + 1, element);
+        at += 5;
+      }
+    }
+    this.#at = at;
+    return index;
   }
 
   #improperList(list: ImproperList): void {
@@ -411,7 +459,7 @@ export class TermWriter {
     this.enter(list);
     this.listHeader(list.elements.length);
     this.#elements(list.elements);
-    this.#path[this.#depth] = "tail";
+    this.#path[this.#depth] = list.elements.length;
     this.value(list.tail);
     this.leave(list);
   }
@@ -422,19 +470,42 @@ export class TermWriter {
     this.mapHeader(keys.length);
     for (let index = 0; index < keys.length; index++) {
       const key = keys[index] as string;
-      this.#path[this.#depth] = key;
+      this.#path[this.#depth] = index;
       this.string(key);
       this.value((object as Record<string, unknown>)[key]);
     }
     this.leave(object);
   }
 
+  /** A map of the named properties, without those whose values have no form. */
+  properties(object: object, keys: readonly string[]): void {
+    const start = this.length;
+    const depth = this.#depth;
+    this.mapHeader(0);
+    let written = 0;
+    for (const key of keys) {
+      const before = this.length;
+      try {
+        this.string(key);
+        this.value((object as Record<string, unknown>)[key]);
+        written++;
+      } catch (error) {
+        if ((error as { readonly code?: unknown } | null)?.code !== "INTERLOCK_WIRE_UNENCODABLE") throw error;
+        this.#at = this.#start + before;
+        this.#depth = depth;
+      }
+    }
+    this.setUint32(start + 1, written);
+  }
+
   map(map: ReadonlyMap<unknown, unknown>): void {
     this.enter(map);
     this.mapHeader(map.size);
+    let index = 0;
     for (const [key, value] of map) {
-      this.#path[this.#depth] = typeof key === "string" ? key : key instanceof Atom ? key.name : "?";
-      this.value(key);
+      this.#path[this.#depth] = index++;
+      if (key instanceof Atom) this.atom(key);
+      else this.value(key);
       this.value(value);
     }
     this.leave(map);
@@ -504,42 +575,37 @@ export class TermWriter {
   }
 
   #where(): string {
-    let text = "";
-    for (let depth = 1; depth <= this.#depth; depth++) {
-      const key = this.#path[depth] ?? "?";
-      text +=
-        typeof key === "number"
-          ? `[${key}]`
-          : /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(key)
-            ? `.${key}`
-            : `[${JSON.stringify(key)}]`;
-    }
-    return text;
+    return pathTo(this.#root, this.#path.slice(1, this.#depth + 1));
   }
 
   #reserve(bytes: number): void {
-    if (this.#at + bytes > this.#buffer.length) this.#grow(bytes);
+    if (this.#at + bytes > this.#capacity) this.#grow(bytes);
   }
 
   #grow(bytes: number): void {
     const length = this.length;
     if (length + bytes > this.limits.sizeBytes * 2 + SLAB_BYTES) throw overLimit("sizeBytes", this.limits);
-    const grown = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, (length + bytes) * 2));
+    const slab = Math.min(Math.max(this.#capacity * 4, FIRST_SLAB_BYTES), SLAB_BYTES);
+    const grown = Buffer.allocUnsafeSlow(Math.max(slab, (length + bytes) * 2));
     grown.set(this.#buffer.subarray(this.#start, this.#at));
     this.#buffer = grown;
+    this.#view = new DataView(grown.buffer);
+    this.#capacity = grown.length;
     this.#start = 0;
     this.#at = length;
   }
+}
+
+/** By index, as `every` passes over holes. */
+function areBytes(list: readonly unknown[]): boolean {
+  for (let index = 0; index < list.length; index++) if (!isByte(list[index])) return false;
+  return true;
 }
 
 function isByte(value: unknown): boolean {
   return typeof value === "number" && value === (value & 255) && !Object.is(value, -0);
 }
 
-function describe(value: unknown): string {
-  if (typeof value === "function") return `the function ${value.name === "" ? "(anonymous)" : value.name}`;
-  if (typeof value === "number") return `the number ${value}`;
-  if (typeof value !== "object" || value === null) return `a ${typeof value}`;
-  const prototype = Object.getPrototypeOf(value) as { readonly constructor?: { readonly name?: unknown } } | null;
-  return `an object of class ${String(prototype?.constructor?.name ?? "(unknown)")}`;
+function isSafe(value: bigint): boolean {
+  return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER;
 }
