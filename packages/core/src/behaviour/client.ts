@@ -2,7 +2,7 @@
  * The client side, derived from a module's handlers: real methods, generated once for each module, no strings and no
  * proxy. Hot file: `bench` rows gen_server_call_seq, gen_server_cast.
  */
-import { badArgument, InterlockError } from "../errors.ts";
+import { badArgument, InterlockError, isError } from "../errors.ts";
 import { awayOf, currentNode, isName, type Name, nameBase, resolve } from "../naming/name.ts";
 import { AwayCall, InlineCall, type OpenCall, PendingCall, rejectFor } from "../process/call.ts";
 import { atExit } from "../process/exit.ts";
@@ -201,6 +201,15 @@ export function stopServer(target: Pid | Name, reason: ExitReason, timeoutMs: nu
   });
 }
 
+/** `await using`: stops what still runs. */
+export async function disposeServer(target: () => Pid | Name): Promise<void> {
+  try {
+    await stopServer(target(), "normal", Number.POSITIVE_INFINITY);
+  } catch (error) {
+    if (!isError(error, "INTERLOCK_NOPROC")) throw error;
+  }
+}
+
 function abortWith(call: OpenCall, signal: AbortSignal): void {
   const aborted = (): void => call.fail(abortedCall(call.target, String(call.payload), signal));
   if (signal.aborted) return aborted();
@@ -364,9 +373,8 @@ class LocalServerRef<Calls, Casts, Info> implements ServerRef<Calls, Casts, Info
     return stopServer(this.#target, reason, timeoutMs);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (resolve(this.#target) === undefined) return;
-    await this.stop("normal");
+  [Symbol.asyncDispose](): Promise<void> {
+    return disposeServer(() => this.#target);
   }
 }
 

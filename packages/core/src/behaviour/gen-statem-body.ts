@@ -105,7 +105,10 @@ export class StatemBody extends GenBody {
     if (!(result instanceof Step)) throw this.#badReturn(machine, envelope, result);
     this.#answer(process, envelope, result);
     if (result.data !== undefined) machine.data = result.data;
-    if (result.action === "stop") return this.stop(process, result.reason);
+    if (result.action === "stop") {
+      process.current = envelope; // For the crash report.
+      return this.stop(process, result.reason);
+    }
     const before = machine.table;
     if (result.action === "next") {
       const table = machine.definition.table(result.state);

@@ -200,6 +200,15 @@ test("a machine whose first enter fails has been started and then crashes", asyn
   expect(reports.at(-1)).toMatchObject({ type: "crash", pid: ref.pid, reason: { error: { message: "no way in" } } });
 });
 
+test("the crash report of a machine that a cast stopped holds that cast", async () => {
+  const { machine } = lab({ states: { a: {}, b: {}, c: {} } });
+  const ref = await machine.start();
+  const end = endOf(ref);
+  ref.cast.tell("go", (ctx) => ctx.stop("out of order"));
+  expect(await end).toBe("out of order");
+  expect(reports.at(-1)).toMatchObject({ type: "crash", pid: ref.pid, message: ["tell", "go", expect.anything()] });
+});
+
 test("enter may repeat itself, stop the machine and answer those who wait", async () => {
   let rounds = 0;
   const { machine, log } = lab({

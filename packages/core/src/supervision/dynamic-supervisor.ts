@@ -4,7 +4,7 @@
  * @see supervisor(3), DynamicSupervisor
  */
 import { type BodySpec, type ChildOptions, type ChildSpec, childSpec, type Restart } from "../behaviour/child-spec.ts";
-import { callServer, pidAt, stopServer } from "../behaviour/client.ts";
+import { callServer, disposeServer, pidAt, stopServer } from "../behaviour/client.ts";
 import { startGen } from "../behaviour/gen.ts";
 import type { AnyGenServer, RefOf } from "../behaviour/gen-server.ts";
 import { type Start, startIgnored, startWith } from "../behaviour/start.ts";
@@ -41,7 +41,9 @@ export interface DynamicSupervisorOptions extends RestartLimits {
   readonly nameOf?: (...args: never) => Name;
 }
 
-export interface DynamicSupervisor<Args extends readonly unknown[], R> extends Start<[], DynamicSupervisor<Args, R>> {
+export interface DynamicSupervisor<Args extends readonly unknown[], R>
+  extends Start<[], DynamicSupervisor<Args, R>>,
+    AsyncDisposable {
   /** The running supervisor. **Errors** `INTERLOCK_NOPROC` when there is none. */
   readonly pid: Pid;
   /**
@@ -314,6 +316,7 @@ export function dynamicSupervisor(of: Supervisable, options: DynamicSupervisorOp
       whichChildren: () => ask("whichChildren"),
       countChildren: () => ask("countChildren"),
       stop: (reason = "normal", timeoutMs = Number.POSITIVE_INFINITY) => stopServer(target(), reason, timeoutMs),
+      [Symbol.asyncDispose]: () => disposeServer(target),
       at: (other) => handle(() => other),
       child: (_args, given) =>
         childSpec(

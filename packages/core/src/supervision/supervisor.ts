@@ -4,7 +4,7 @@
  * @see supervisor(3)
  */
 import { type ChildOptions, type ChildSpec, childSpec, type Restart } from "../behaviour/child-spec.ts";
-import { callServer, pidAt, stopServer } from "../behaviour/client.ts";
+import { callServer, disposeServer, pidAt, stopServer } from "../behaviour/client.ts";
 import { badReturn } from "../behaviour/gen-server.ts";
 import { type Ignore, Result } from "../behaviour/reply.ts";
 import { type Start, startWith } from "../behaviour/start.ts";
@@ -450,12 +450,8 @@ export function refAt(target: Pid | Name): SupervisorRef {
     countChildren: () => ask(target, "countChildren"),
     getChildSpec: (id) => ask(target, "getChildSpec", id),
     stop: (reason = "normal", timeoutMs = Number.POSITIVE_INFINITY) => stopServer(target, reason, timeoutMs),
-    [Symbol.asyncDispose]: () => stopServer(target, "normal", Number.POSITIVE_INFINITY).catch(ignoreNoProcess),
+    [Symbol.asyncDispose]: () => disposeServer(() => target),
   };
-}
-
-function ignoreNoProcess(error: unknown): void {
-  if ((error as { code?: unknown }).code !== "INTERLOCK_NOPROC") throw error;
 }
 
 /**

@@ -4,7 +4,7 @@
  * @see https://hexdocs.pm/elixir/Task.Supervisor.html
  */
 import { type ChildOptions, type ChildSpec, childSpec } from "../behaviour/child-spec.ts";
-import { callServer, pidAt, stopServer } from "../behaviour/client.ts";
+import { callServer, disposeServer, pidAt, stopServer } from "../behaviour/client.ts";
 import { type Start, startWith } from "../behaviour/start.ts";
 import { streamOf, type TaskStreamOptions, type ZippedOutcome } from "../behaviour/task-stream.ts";
 import { badArgument, InterlockError } from "../errors.ts";
@@ -34,7 +34,7 @@ export interface TaskSupervisorOptions {
 type Run<T> = (signal: AbortSignal) => T | Promise<T>;
 
 /** **Errors** of all that start tasks: `INTERLOCK_MAX_CHILDREN`, `INTERLOCK_NOPROC` when the supervisor does not run. */
-export interface TaskSupervisor extends Start<readonly [], TaskSupervisor> {
+export interface TaskSupervisor extends Start<readonly [], TaskSupervisor>, AsyncDisposable {
   /** The running supervisor. **Errors** `INTERLOCK_NOPROC` */
   readonly pid: Pid;
   /** Runs `run` in a task linked to the calling process as well. */
@@ -230,6 +230,7 @@ function handle(
     whichChildren: () => ask("whichChildren"),
     countChildren: () => ask("countChildren"),
     stop: (reason = "normal", timeoutMs = Number.POSITIVE_INFINITY) => stopServer(address(), reason, timeoutMs),
+    [Symbol.asyncDispose]: () => disposeServer(address),
     at: (other) => handle(body, name, () => other),
     child: (given) =>
       childSpec(body, body.label, [], { ...(name === undefined ? {} : { name }), ...given }, "supervisor"),
