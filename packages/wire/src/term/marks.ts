@@ -134,6 +134,9 @@ export function markObject(writer: TermWriter, value: object): boolean {
   return true;
 }
 
+/** What an error has that its keys do not show. */
+const unlisted: readonly string[] = ["message", "name", "stack", "cause", "errors"];
+
 /**
  * `{'$interlock', error, Class, Hidden, Shown}`: the built-in class it is of, the properties that do not show in a
  * listing, and those that do. A property without a form (a socket, say) stays behind: an error must get through.
@@ -143,10 +146,10 @@ function markError(writer: TermWriter, error: Error): void {
   mark(writer, kinds.error, 3);
   writer.string(name);
   const shown = new Set(Object.keys(error));
-  const hidden = ["message", "name", "stack", "cause", "errors"].filter((key) => {
+  const hidden = unlisted.filter((key) => {
     if (shown.has(key)) return false;
     if (key === "name") return error.name !== name;
-    return key === "message" || key === "stack" || Object.hasOwn(error, key);
+    return key === "message" || Object.hasOwn(error, key);
   });
   writer.enter(error);
   writer.properties(error, hidden);
@@ -217,7 +220,10 @@ function readError(reader: TermReader): Error {
   const hidden = reader.value();
   const shown = reader.value();
   if (make === undefined || !isPlain(hidden) || !isPlain(shown)) return reader.refuse("an error of no known form");
+  if (!Object.keys(hidden).every((key) => unlisted.includes(key))) return reader.refuse("an error of no known form");
   const error = make();
+  // It was made elsewhere: where it was read says nothing.
+  delete error.stack;
   const common = { writable: true, configurable: true };
   for (const [key, value] of Object.entries(hidden))
     Object.defineProperty(error, key, { ...common, value, enumerable: false });

@@ -52,7 +52,8 @@ const knownAtoms = new ByteCache<Atom>();
 const knownTexts = new ByteCache<string>();
 
 const scratch = new Float64Array(1);
-const scratchBytes = new Uint8Array(scratch.buffer);
+const scratchWords = new Int32Array(scratch.buffer);
+const HIGH = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? 1 : 0;
 const noBytes = Buffer.alloc(0);
 
 export class TermReader {
@@ -194,14 +195,17 @@ export class TermReader {
   }
 
   #uint32(): number {
-    const at = this.#skip(4);
+    return this.#int32(this.#skip(4)) >>> 0;
+  }
+
+  /** The four bytes at `at`, which are there. */
+  #int32(at: number): number {
     const bytes = this.#bytes;
     return (
-      (((bytes[at] as number) << 24) |
-        ((bytes[at + 1] as number) << 16) |
-        ((bytes[at + 2] as number) << 8) |
-        (bytes[at + 3] as number)) >>>
-      0
+      ((bytes[at] as number) << 24) |
+      ((bytes[at + 1] as number) << 16) |
+      ((bytes[at + 2] as number) << 8) |
+      (bytes[at + 3] as number)
     );
   }
 
@@ -310,7 +314,7 @@ export class TermReader {
   }
 
   #tuple(arity: number): unknown {
-    return this.#marks && this.#atMark() ? this.#mark(arity) : new Tuple(this.#elements(arity));
+    return this.#marks && arity > 0 && this.#atMark() ? this.#mark(arity) : new Tuple(this.#elements(arity));
   }
 
   /** Whether the tuple whose elements begin here begins with the atom of marks. */
@@ -390,11 +394,7 @@ export class TermReader {
     for (; index < count && at <= end; index++) {
       const tag = bytes[at];
       if (tag === 98) {
-        elements[index] =
-          ((bytes[at + 1] as number) << 24) |
-          ((bytes[at + 2] as number) << 16) |
-          ((bytes[at + 3] as number) << 8) |
-          (bytes[at + 4] as number);
+        elements[index] = this.#int32(at + 1);
         at += 5;
       } else if (tag === 97) {
         elements[index] = bytes[at + 1];
@@ -460,23 +460,41 @@ export class TermReader {
 
   #pairs(map: Map<unknown, unknown>, pairs: number): Map<unknown, unknown> {
     for (let index = 0; index < pairs; index++) {
-      const key = this.#term();
+      const atom = this.#shortAtom();
+      const key = atom === undefined ? this.#term() : this.#atomValue(atom);
       map.set(key, this.#term());
     }
     return map;
   }
 
+  /** The atom that comes next, if one that is well known does: most keys of Erlang's maps. */
+  #shortAtom(): Atom | undefined {
+    const bytes = this.#bytes;
+    const at = this.offset;
+    if (bytes[at] !== 119 || at + 2 > this.#end) return undefined;
+    const length = bytes[at + 1] as number;
+    if (length > MOST_CACHED_BYTES || length > this.#end - at - 2) return undefined;
+    const known = knownAtoms.find(bytes, at + 2, length);
+    if (known !== undefined) this.offset = at + 2 + length;
+    return known;
+  }
+
   /** A plain object while every key is a string, and a Map from the first that is none. */
   #object(pairs: number): object {
     const object: Record<string, unknown> = {};
+    // An object puts keys like "10" first; a Map that it turns into keeps the order of arrival.
+    let order: string[] | undefined;
     for (let index = 0; index < pairs; index++) {
       const key = this.#term();
       if (typeof key !== "string") {
-        const map = index === 0 ? new Map<unknown, unknown>() : new Map<unknown, unknown>(Object.entries(object));
+        const known = order ?? Object.keys(object);
+        const map = new Map<unknown, unknown>(known.map((name) => [name, object[name]]));
         map.set(key, this.#term());
         return this.#pairs(map, pairs - index - 1);
       }
       const value = this.#term();
+      if (order !== undefined) order.push(key);
+      else if (beginsWithDigit(key)) order = [...Object.keys(object), key];
       if (key === "__proto__")
         Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
       else object[key] = value;
@@ -486,7 +504,8 @@ export class TermReader {
 
   #float(): unknown {
     const at = this.#skip(8);
-    for (let index = 0; index < 8; index++) scratchBytes[7 - index] = this.#bytes[at + index] as number;
+    scratchWords[HIGH] = this.#int32(at);
+    scratchWords[1 - HIGH] = this.#int32(at + 4);
     const value = scratch[0] as number;
     if (!Number.isFinite(value)) this.#bad("a float that is no finite number", at);
     return this.#exact ? new Float(value) : value;
@@ -636,4 +655,9 @@ function beginsAsUtf8(bytes: Uint8Array, from: number): boolean {
     }
   }
   return true;
+}
+
+function beginsWithDigit(text: string): boolean {
+  const code = text.charCodeAt(0);
+  return code >= 48 && code <= 57;
 }
