@@ -104,7 +104,7 @@ Uncaught in a process an error is that process' exit reason: \`{ error }\`. Exit
 `;
 
 /** Those with a table of errors, in the order of the page. */
-const packages = ["core", "wire"];
+const packages = ["core", "wire", "cluster"];
 
 /** The page as it has to be. */
 export function errorsPage(): string {

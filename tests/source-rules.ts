@@ -42,7 +42,7 @@ const upwardTypeImports: readonly { readonly from: string; readonly to: string }
 ];
 
 /** The only files that touch what is outside: the clock, timers, randomness. */
-const portFiles: readonly string[] = ["packages/core/src/runtime.ts"];
+const portFiles: readonly string[] = ["packages/core/src/runtime.ts", "packages/cluster/src/ports.ts"];
 
 const timerGlobals = new Set([
   "setTimeout",

@@ -20,12 +20,13 @@ export interface NodeOptions {
   readonly freeze?: boolean;
 }
 
+const ALONE: NodeName = "nonode@nohost";
+
 export class LocalNode implements Home {
-  readonly name: NodeName;
   readonly index = 0;
   readonly route = undefined;
-  /** The other nodes; set by whoever connects this one to them. */
-  network: Network | undefined = undefined;
+  #name: NodeName;
+  #network: Network | undefined;
   readonly runtime: Runtime;
   readonly scheduler: Scheduler;
   readonly freeze: boolean;
@@ -44,12 +45,34 @@ export class LocalNode implements Home {
   #last: Process | undefined = undefined;
 
   constructor(options: NodeOptions = {}) {
-    this.name = options.name ?? "nonode@nohost";
+    this.#name = options.name ?? ALONE;
     this.runtime = options.runtime ?? nodeRuntime;
     this.freeze = options.freeze ?? process.env["NODE_ENV"] !== "production";
     this.scheduler = new Scheduler(this.runtime);
     this.nobody = new LocalPid(this, 0, undefined);
     useContainment();
+  }
+
+  /** `nonode@nohost` until it is part of a network. */
+  get name(): NodeName {
+    return this.#name;
+  }
+
+  /** The other nodes, once there are any to be reached. */
+  get network(): Network | undefined {
+    return this.#network;
+  }
+
+  /** The node is called `name` from now on, and reaches others by `network`. @see net_kernel:start/2 */
+  join(name: NodeName, network: Network): void {
+    this.#name = name;
+    this.#network = network;
+  }
+
+  /** @see net_kernel:stop/0 */
+  leave(): void {
+    this.#name = ALONE;
+    this.#network = undefined;
   }
 
   nextId(): number {

@@ -1,0 +1,44 @@
+/** Every coded error of this package; the form and the brand are the core's, so that `isError` knows them. */
+import type { NodeName } from "@interlock/core";
+
+/** What each code's `details` holds. */
+export interface ClusterErrorDetails {
+  /** A connection that did not come about. */
+  readonly INTERLOCK_CONNECT: { readonly node: NodeName; readonly problem: string };
+  /** The node's own listener or its registration. */
+  readonly INTERLOCK_LISTEN: { readonly node: NodeName; readonly problem: string };
+  /** An option that cannot be used. */
+  readonly INTERLOCK_NODE_OPTION: { readonly option: string; readonly got: string; readonly expected: string };
+}
+
+export type ClusterErrorCode = keyof ClusterErrorDetails;
+
+/** What to try, by code. */
+export const clusterHints: { readonly [Code in ClusterErrorCode]: string } = {
+  INTERLOCK_CONNECT:
+    "Check that the node runs, that its name server (epmd, port 4369) or fixed port is reachable from here, and that both have the same cookie.",
+  INTERLOCK_LISTEN:
+    "Check that no other node of that name runs on this machine, and that the port is free and allowed.",
+  INTERLOCK_NODE_OPTION: "Correct the option that the message names.",
+};
+
+/** A refusal of this package. `code` is stable, `details` is typed by it, `hint` says what to try. */
+export class ClusterError<Code extends ClusterErrorCode = ClusterErrorCode> extends Error {
+  readonly code: Code;
+  readonly details: ClusterErrorDetails[Code];
+
+  constructor(code: Code, message: string, details: ClusterErrorDetails[Code], options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.details = details;
+  }
+
+  override get name(): string {
+    return "ClusterError";
+  }
+
+  get hint(): string {
+    return clusterHints[this.code];
+  }
+}
+Object.defineProperty(ClusterError.prototype, Symbol.for("interlock.error"), { value: true });

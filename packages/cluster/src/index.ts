@@ -1,0 +1,7 @@
+/** The public names of @interlock/cluster, and nothing else. */
+
+export { ClusterError, type ClusterErrorCode, type ClusterErrorDetails, clusterHints } from "./errors.ts";
+export type { NodeEvent } from "./node/net-kernel.ts";
+export { type ClusterNode, type CreateNodeOptions, createNode } from "./node/node.ts";
+export { type Address, type Listener, nodePorts, type Ports, type Socket, type SocketEvents } from "./ports.ts";
+export { type RemoteFunctions, type RemoteFunctionsOptions, remoteFunctions } from "./rpc/remote-functions.ts";

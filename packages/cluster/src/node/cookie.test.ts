@@ -1,0 +1,37 @@
+import { describe, expect, test } from "vitest";
+
+import { type CookieSource, cookieOf } from "./cookie.ts";
+
+const source = (environment: Record<string, string>, file?: { text: string; mode: number }): CookieSource => ({
+  environment: (name) => environment[name],
+  secretFile: async () => file,
+});
+
+describe("the cookie", () => {
+  test("is the option, then the environment, then the file, without its newline", async () => {
+    expect(await cookieOf("a", source({ INTERLOCK_COOKIE: "b" }))).toBe("a");
+    expect(await cookieOf(undefined, source({ INTERLOCK_COOKIE: "b" }))).toBe("b");
+    expect(await cookieOf({ file: "/f" }, source({}, { text: "c\n", mode: 0o400 }))).toBe("c");
+  });
+
+  test.each([0o440, 0o404, 0o444, 0o620, 0o777])(
+    "in a file of mode %o is refused: others could read it",
+    async (mode) => {
+      await expect(cookieOf({ file: "/f" }, source({}, { text: "secret", mode }))).rejects.toMatchObject({
+        code: "INTERLOCK_NODE_OPTION",
+        message: expect.not.stringContaining("secret"),
+      });
+    },
+  );
+
+  test.each([
+    ["missing", undefined],
+    ["empty", ""],
+    ["too long", "x".repeat(256)],
+  ])("that is %s is refused, and never shown", async (_what, cookie) => {
+    await expect(cookieOf(cookie, source({}))).rejects.toMatchObject({
+      code: "INTERLOCK_NODE_OPTION",
+      message: expect.not.stringContaining("xx"),
+    });
+  });
+});

@@ -1,0 +1,54 @@
+/** The shared secret of a cluster: an option, an environment variable, or a file that only its owner may read. */
+import { ClusterError } from "../errors.ts";
+
+export interface CookieSource {
+  environment(name: string): string | undefined;
+  /** The text of a file and its permission bits; undefined if there is none. */
+  secretFile(path: string): Promise<{ readonly text: string; readonly mode: number } | undefined>;
+}
+
+const VARIABLE = "INTERLOCK_COOKIE";
+const LONGEST = 255;
+
+/**
+ * **Errors** `INTERLOCK_NODE_OPTION` when there is none, one that is empty or too long, or a file that others may read.
+ */
+export async function cookieOf(
+  given: string | { readonly file: string } | undefined,
+  source: CookieSource,
+): Promise<string> {
+  if (typeof given === "string") return checked(given, "cookie");
+  if (given === undefined) {
+    const value = source.environment(VARIABLE);
+    if (value !== undefined) return checked(value, VARIABLE);
+    throw refused("cookie", "none", `an option, the environment variable ${VARIABLE} or { file }`);
+  }
+  const { file } = given;
+  const found = await source.secretFile(file);
+  if (found === undefined) throw refused("cookie.file", `no file ${file}`, "a file that holds the cookie");
+  if ((found.mode & 0o077) !== 0)
+    throw refused(
+      "cookie.file",
+      `${file} with mode 0${found.mode.toString(8)}`,
+      "a file that only its owner may read: chmod 400",
+    );
+  return checked(found.text.trim(), "cookie.file");
+}
+
+function checked(cookie: string, option: string): string {
+  if (typeof cookie === "string" && cookie !== "" && cookie.length <= LONGEST) return cookie;
+  throw refused(
+    option,
+    typeof cookie === "string" ? `${cookie.length} characters` : typeof cookie,
+    `1 to ${LONGEST} characters`,
+  );
+}
+
+/** Never with the cookie itself: messages end up in logs. */
+function refused(option: string, got: string, expected: string): ClusterError<"INTERLOCK_NODE_OPTION"> {
+  return new ClusterError("INTERLOCK_NODE_OPTION", `Bad ${option}: got ${got}, expected ${expected}`, {
+    option,
+    got,
+    expected,
+  });
+}

@@ -1,0 +1,109 @@
+/** A handshake on its socket: the questions of the state machine are answered, its bytes written, its time limited. */
+import type { Runtime } from "@interlock/core";
+import {
+  type Established,
+  type HandshakeOptions,
+  type HandshakeStep,
+  type Standing,
+  startHandshake,
+} from "@interlock/wire";
+import type { Socket, SocketEvents } from "../ports.ts";
+
+export interface HandshakeSession {
+  readonly options: HandshakeOptions;
+  /** How we stand with a node that dials us; asked before it has shown that it knows the cookie. */
+  standing(peer: string): Standing;
+  /** Whether a peer that believes us connected is to make a new connection. */
+  isWanted(peer: string): boolean;
+  /** Milliseconds for all of it. OTP's default: 7 000. */
+  readonly timeoutMs: number;
+  readonly runtime: Runtime;
+}
+
+/**
+ * Resolves with the socket's next owner to be named by `hand`: from then on events go there, bytes that came behind the
+ * handshake first. Rejects with a WireError, or with the socket's error; then the socket is closed.
+ */
+export function shakeHands(
+  socket: Socket,
+  session: HandshakeSession,
+): Promise<Established & { readonly hand: (to: SocketEvents) => void }> {
+  const { promise, resolve, reject } = Promise.withResolvers<Established & { hand: (to: SocketEvents) => void }>();
+  const { runtime, timeoutMs } = session;
+  let next: SocketEvents | undefined;
+  /** What happens between the end of the handshake and `hand`. */
+  const early: ((to: SocketEvents) => void)[] = [];
+  let over = false;
+  const failed = (error: Error): void => {
+    if (over) return;
+    over = true;
+    runtime.timers.clear(timer);
+    socket.end();
+    reject(error);
+  };
+  const timer = runtime.timers.set(
+    () => failed(new Error(`no handshake within ${timeoutMs} ms with ${socket.remote}`)),
+    timeoutMs,
+  );
+  const pass = (event: (to: SocketEvents) => void): void => {
+    if (next === undefined) early.push(event);
+    else event(next);
+  };
+
+  const { handshake, output } = startHandshake(session.options);
+  const act = (step: HandshakeStep): void => {
+    for (const bytes of step.output) socket.write(bytes);
+    for (const event of step.events) {
+      switch (event.type) {
+        case "asked":
+          act(handshake.decide(session.standing(event.peer)));
+          break;
+        case "alive":
+          act(handshake.confirm(session.isWanted(event.peer)));
+          break;
+        case "supersedes":
+          break; // Acted on once the peer has shown that it knows the cookie.
+        case "refused":
+          failed(event.error);
+          break;
+        case "established":
+          if (over) break;
+          over = true;
+          runtime.timers.clear(timer);
+          resolve({
+            ...event,
+            hand: (to) => {
+              next = to;
+              if (event.rest.length > 0) to.data(event.rest);
+              for (const one of early.splice(0)) one(to);
+            },
+          });
+      }
+    }
+  };
+
+  socket.open({
+    data: (bytes) => {
+      // Outside any process' stack: what goes wrong here is this handshake's end, never the node's.
+      if (next !== undefined) return next.data(bytes);
+      if (over) {
+        const copy = bytes.slice();
+        return pass((to) => to.data(copy));
+      }
+      try {
+        act(handshake.receive(bytes));
+      } catch (error) {
+        failed(error as Error);
+      }
+    },
+    drained: () => pass((to) => to.drained()),
+    closed: (error) => {
+      failed(
+        error ?? new Error("the connection was closed during the handshake: another cookie, or that node wants none"),
+      );
+      pass((to) => to.closed(error));
+    },
+  });
+  for (const bytes of output) socket.write(bytes);
+  return promise;
+}

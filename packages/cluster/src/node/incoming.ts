@@ -1,0 +1,141 @@
+/**
+ * Signals that come from another node, acted on here as local ones are. Nothing in this file may throw for what a peer
+ * sends: a signal to nobody, of an unknown kind or at a wrong time is void or answered as OTP answers it.
+ */
+import {
+  deliverCall,
+  deliverCast,
+  deliverMessage,
+  exitFrom,
+  isBehaviour,
+  LocalAlias,
+  type LocalPid,
+  linkEnded,
+  linkedFrom,
+  type Process,
+  Reference,
+  RemotePid,
+  RemoteReference,
+  unlinkedFrom,
+} from "@interlock/core/distribution";
+import { Atom, atom, type ControlMessage, type Payload } from "@interlock/wire";
+import { reasonFromTerm } from "./exit-terms.ts";
+import { aliasOf, type GenRequest, genRequest, replyMessage, replyValue } from "./gen-protocol.ts";
+import type { NodeIdentities } from "./identities.ts";
+import { numberOf } from "./identities.ts";
+import type { Peer } from "./peer.ts";
+
+/** What this node offers to its peers. */
+export interface Receiver {
+  readonly identities: NodeIdentities;
+  named(name: string): Process | undefined;
+  /** Whether the process takes Erlang's terms as they are. */
+  isExact(process: Process): boolean;
+  /** Starts a process by module, function and arguments for a process of another node. */
+  spawnRequest(peer: Peer, control: Extract<ControlMessage, { type: "SPAWN_REQUEST" }>, args: Payload): void;
+}
+
+export function receive(node: Receiver, peer: Peer, control: ControlMessage, payload: Payload): void {
+  switch (control.type) {
+    case "SEND":
+    case "SEND_SENDER":
+      return toProcess(node, here(control.to), payload);
+    case "REG_SEND":
+      return toProcess(node, node.named(nameOf(control.to)), payload);
+    case "ALIAS_SEND":
+      return toAlias(node, peer, control.to, payload);
+    case "LINK":
+      return link(peer, control.from as RemotePid, control.to as LocalPid);
+    case "UNLINK_ID": {
+      const to = control.to as LocalPid;
+      if (to.process !== undefined) unlinkedFrom(control.from as RemotePid, to.process);
+      return peer.unlinkedFrom(control.id, control.from as RemotePid, to);
+    }
+    case "UNLINK_ID_ACK":
+      return peer.unlinkAcknowledged(control.id);
+    case "EXIT":
+    case "PAYLOAD_EXIT": {
+      const process = here(control.to);
+      const from = control.from as RemotePid;
+      if (!peer.exitedLinked(from, control.to as LocalPid) || process === undefined) return;
+      return linkEnded(from, process, reasonIn(control, payload));
+    }
+    case "EXIT2":
+    case "PAYLOAD_EXIT2": {
+      const process = here(control.to);
+      if (process !== undefined) exitFrom(control.from as RemotePid, process, reasonIn(control, payload));
+      return;
+    }
+    case "MONITOR_P":
+      return monitor(node, peer, control);
+    case "DEMONITOR_P":
+      return peer.unwatchedFrom(control.ref as Reference);
+    case "MONITOR_P_EXIT":
+    case "PAYLOAD_MONITOR_P_EXIT":
+      return peer.watchedEnded(numberIn(control.ref), reasonIn(control, payload));
+    case "SPAWN_REQUEST":
+      return node.spawnRequest(peer, control, payload);
+    default:
+      return; // GROUP_LEADER, NODE_LINK and what nobody here asked for.
+  }
+}
+
+function here(pid: unknown): Process | undefined {
+  return (pid as LocalPid).process;
+}
+
+function nameOf(name: unknown): string {
+  return name instanceof Atom ? name.name : "";
+}
+
+function numberIn(ref: unknown): number {
+  if (ref instanceof RemoteReference) return numberOf(ref.words);
+  return ref instanceof Reference ? ref.id : -1;
+}
+
+function reasonIn(control: ControlMessage, payload: Payload): ReturnType<typeof reasonFromTerm> {
+  return reasonFromTerm("reason" in control ? control.reason : payload("natural"));
+}
+
+function toProcess(node: Receiver, process: Process | undefined, payload: Payload): void {
+  if (process === undefined) return;
+  const message = payload(node.isExact(process) ? "exact" : "natural");
+  const request = isBehaviour(process) ? genRequest(message) : undefined;
+  if (request === undefined) return void deliverMessage(process, message);
+  const { operation, args, from } = request;
+  if (from === undefined) return deliverCast(process, operation, args);
+  const { pid } = process;
+  deliverCall(process, operation, args, (value) => answer(pid, from, value));
+}
+
+/** OTP: to the alias in the tag, so that a late answer finds nobody; to the caller if there is none. */
+function answer(callee: LocalPid, caller: NonNullable<GenRequest["from"]>, value: unknown): void {
+  const alias = aliasOf(caller.tag);
+  const to = alias instanceof RemoteReference ? alias : caller.pid;
+  if (to instanceof RemoteReference || to instanceof RemotePid)
+    to.home.route?.send(callee, to, replyMessage(caller.tag, value));
+}
+
+function toAlias(node: Receiver, peer: Peer, ref: unknown, payload: Payload): void {
+  const known = ref instanceof RemoteReference ? node.identities.localReference(ref.words) : ref;
+  if (known instanceof LocalAlias) return toProcess(node, known.receiver(), payload);
+  const number = numberIn(ref);
+  if (peer.awaits(number)) peer.answered(number, replyValue(payload("natural")));
+}
+
+function link(peer: Peer, from: RemotePid, to: LocalPid): void {
+  if (!peer.linkedFrom(from, to)) return;
+  if (to.process !== undefined) return linkedFrom(from, to.process);
+  peer.exitedLinked(from, to);
+  peer.answer({ type: "PAYLOAD_EXIT", from: to, to: from }, atom("noproc"));
+}
+
+function monitor(node: Receiver, peer: Peer, control: Extract<ControlMessage, { type: "MONITOR_P" }>): void {
+  const { to } = control;
+  const name = to instanceof Atom ? to.name : undefined;
+  const process = name === undefined ? here(to) : node.named(name);
+  const by = control.from as RemotePid;
+  const ref = control.ref as Reference;
+  if (process === undefined) peer.sendDown(name ?? (to as LocalPid), by, ref, "noproc");
+  else peer.watchedFrom(by, process, ref, name);
+}

@@ -1,0 +1,289 @@
+/**
+ * The connections of one node: dialing, accepting, which of two simultaneous ones stays, and who is told of a node that
+ * came or went. OTP's net_kernel.
+ */
+import type { LocalNode, NodeName } from "@interlock/core";
+import type { Network, Process } from "@interlock/core/distribution";
+import {
+  type Atom,
+  atom,
+  Connection,
+  type ControlMessage,
+  type Established,
+  HIDDEN_NODE_FLAGS,
+  type Payload,
+  VISIBLE_NODE_FLAGS,
+} from "@interlock/wire";
+import { ClusterError } from "../errors.ts";
+import type { Address, Ports, Socket, SocketEvents } from "../ports.ts";
+import { shakeHands } from "./handshake-session.ts";
+import { NodeIdentities } from "./identities.ts";
+import { type Receiver, receive } from "./incoming.ts";
+import { NodeLife, Peer } from "./peer.ts";
+import { type SpawnRequest, spawnRequested } from "./remote-spawn.ts";
+import { SocketLink } from "./socket-link.ts";
+import { WeakTable } from "./weak-table.ts";
+
+export interface NetKernelOptions {
+  readonly local: LocalNode;
+  readonly name: NodeName;
+  readonly creation: number;
+  readonly cookie: string;
+  readonly visible: boolean;
+  readonly ports: Ports;
+  /** Where a node listens. Rejects when that cannot be told, or nobody has the name. */
+  readonly lookup: (name: NodeName, signal: AbortSignal) => Promise<Address>;
+  readonly tickMs: number;
+  readonly handshakeMs: number;
+  readonly busyBytes: number;
+  readonly mostBytes: number;
+}
+
+export interface NodeEvent {
+  readonly type: "nodeup" | "nodedown";
+  readonly node: NodeName;
+  readonly visible: boolean;
+  /** Of a nodedown: why. */
+  readonly reason?: string;
+}
+
+interface Up {
+  readonly peer: Peer;
+  readonly link: SocketLink;
+  readonly visible: boolean;
+  readonly creation: number;
+}
+
+export class NetKernel implements Network, Receiver {
+  readonly name: Atom;
+  readonly creation: number;
+  readonly identities: NodeIdentities;
+  readonly #options: NetKernelOptions;
+  /** Connections that are wanted, and those that are there. */
+  readonly #dialing = new Map<NodeName, Peer>();
+  readonly #up = new Map<NodeName, Up>();
+  readonly #lives = new WeakTable<string, NodeLife>();
+  readonly #exact = new WeakSet<Process>();
+  readonly #watching = new Set<(event: NodeEvent) => void>();
+  readonly #shaking = new Set<Socket>();
+  #lifeIndex = 0;
+  #stopped = false;
+
+  constructor(options: NetKernelOptions) {
+    this.#options = options;
+    this.name = atom(options.name);
+    this.creation = options.creation;
+    this.identities = new NodeIdentities(this);
+  }
+
+  // Identifiers
+
+  life(name: Atom, creation: number): NodeLife {
+    const key = `${name.name}/${creation}`;
+    const known = this.#lives.get(key);
+    if (known !== undefined) return known;
+    const routeTo = (node: NodeName): Peer | undefined =>
+      node === this.#options.name ? undefined : this.routeTo(node);
+    const life = new NodeLife(name, creation, ++this.#lifeIndex, routeTo);
+    this.#lives.set(key, life);
+    return life;
+  }
+
+  // What incoming signals need
+
+  named(name: string): Process | undefined {
+    return this.#options.local.names.get(name);
+  }
+
+  isExact(process: Process): boolean {
+    return this.#exact.has(process);
+  }
+
+  useExact(process: Process): void {
+    this.#exact.add(process);
+  }
+
+  spawnRequest(peer: Peer, control: SpawnRequest, args: Payload): void {
+    spawnRequested(this.#options.local, peer, control, args);
+  }
+
+  // Nodes
+
+  nodes(kind: "visible" | "hidden" | "connected"): readonly NodeName[] {
+    return [...this.#up]
+      .filter(([, { visible }]) => kind === "connected" || visible === (kind === "visible"))
+      .map(([name]) => name);
+  }
+
+  /** @returns what ends it. */
+  watchNodes(watcher: (event: NodeEvent) => void): () => void {
+    this.#watching.add(watcher);
+    return () => this.#watching.delete(watcher);
+  }
+
+  #tell(event: NodeEvent): void {
+    for (const watcher of [...this.#watching]) watcher(event);
+  }
+
+  routeTo(name: NodeName): Peer {
+    const known = this.#up.get(name)?.peer ?? this.#dialing.get(name);
+    if (known !== undefined) return known;
+    const peer = new Peer(name, (error) => this.#warn(`a message to ${name} could not be sent`, error));
+    if (this.#stopped) {
+      peer.down();
+      return peer;
+    }
+    this.#dialing.set(name, peer);
+    this.#dial(peer).catch((error: unknown) => this.#failed(peer, error));
+    return peer;
+  }
+
+  /** **Errors** `INTERLOCK_CONNECT` */
+  async connect(name: NodeName): Promise<void> {
+    const peer = this.routeTo(name);
+    if (await peer.opened()) return;
+    const problem = this.#problems.get(peer) ?? new Error("the connection was given up");
+    throw new ClusterError(
+      "INTERLOCK_CONNECT",
+      `Cannot connect to ${name}: ${problem.message}`,
+      { node: name, problem: problem.message },
+      { cause: problem },
+    );
+  }
+
+  disconnect(name: NodeName): boolean {
+    const up = this.#up.get(name);
+    up?.link.close("disconnect");
+    return up !== undefined;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const { link } of [...this.#up.values()]) link.close("the node stops");
+    for (const socket of this.#shaking) socket.destroy();
+  }
+
+  // Making connections
+
+  readonly #problems = new WeakMap<Peer, Error>();
+
+  async #dial(peer: Peer): Promise<void> {
+    const { lookup, ports, handshakeMs, local } = this.#options;
+    const limit = new AbortController();
+    const timer = local.runtime.timers.set(
+      () => limit.abort(new Error(`no connection within ${handshakeMs} ms`)),
+      handshakeMs,
+    );
+    let socket: Socket;
+    try {
+      socket = await ports.dial(await lookup(peer.name, limit.signal), limit.signal);
+    } finally {
+      local.runtime.timers.clear(timer);
+    }
+    // Meanwhile the peer may have dialed us, with more right.
+    if (this.#dialing.get(peer.name) !== peer) return socket.destroy();
+    const established = await this.#shake(socket, "dialer", peer.name);
+    if (this.#dialing.get(peer.name) !== peer) return established.socket.destroy();
+    this.#established(peer, established);
+  }
+
+  #failed(peer: Peer, error: unknown): void {
+    if (this.#dialing.get(peer.name) !== peer) return;
+    // The peer dials us and goes on with that: its connection will be this one.
+    if ((error as { details?: { problem?: unknown } }).details?.problem === "nok")
+      return this.#awaitTheirs(peer, error);
+    this.#giveUp(peer, error);
+  }
+
+  #giveUp(peer: Peer, error: unknown): void {
+    if (this.#dialing.get(peer.name) !== peer) return;
+    this.#dialing.delete(peer.name);
+    this.#problems.set(peer, error instanceof Error ? error : new Error(String(error)));
+    peer.down();
+  }
+
+  #awaitTheirs(peer: Peer, error: unknown): void {
+    const { local, handshakeMs } = this.#options;
+    local.runtime.timers.set(() => this.#giveUp(peer, error), handshakeMs);
+  }
+
+  accept(socket: Socket): void {
+    this.#shake(socket, "acceptor", undefined).then(
+      (established) => {
+        const name = established.peer as NodeName;
+        if (this.#stopped) return established.socket.destroy();
+        this.#up.get(name)?.link.close("superseded by a new connection");
+        const peer = this.#dialing.get(name) ?? new Peer(name, (error) => this.#warn(`a message to ${name}`, error));
+        this.#established(peer, established);
+      },
+      (error: unknown) => this.#warn(`a connection from ${socket.remote} was refused`, error),
+    );
+  }
+
+  async #shake(
+    socket: Socket,
+    role: "dialer" | "acceptor",
+    peer: NodeName | undefined,
+  ): Promise<Established & { readonly socket: Socket; readonly hand: (to: SocketEvents) => void }> {
+    const { name, cookie, creation, visible, ports, handshakeMs, local } = this.#options;
+    const flags = visible ? VISIBLE_NODE_FLAGS : HIDDEN_NODE_FLAGS;
+    this.#shaking.add(socket);
+    try {
+      const established = await shakeHands(socket, {
+        options: { role, name, peer, cookie, flags, creation, challenge: ports.challenge() },
+        standing: (from) => {
+          if (this.#up.has(from as NodeName)) return "established";
+          return this.#dialing.has(from as NodeName) ? "pending" : "none";
+        },
+        isWanted: (from) => !this.#up.has(from as NodeName),
+        timeoutMs: handshakeMs,
+        runtime: local.runtime,
+      });
+      return { ...established, socket };
+    } finally {
+      this.#shaking.delete(socket);
+    }
+  }
+
+  #established(
+    peer: Peer,
+    established: Established & { readonly socket: Socket; readonly hand: (to: SocketEvents) => void },
+  ): void {
+    const { name } = peer;
+    const { local, tickMs, busyBytes, mostBytes } = this.#options;
+    const { flags, interlock, visible, creation, socket, hand } = established;
+    const connection = new Connection({ flags, identities: this.identities });
+    const link = new SocketLink(socket, connection, interlock, {
+      runtime: local.runtime,
+      tickMs,
+      busyBytes,
+      mostBytes,
+      receive: (control: ControlMessage, payload: Payload) => receive(this, peer, control, payload),
+      closed: (reason, error) => this.#ended(name, link, reason, error),
+    });
+    this.#dialing.delete(name);
+    this.#up.set(name, { peer, link, visible, creation });
+    peer.up(link);
+    this.#tell({ type: "nodeup", node: name, visible });
+    hand({
+      data: (bytes) => link.onData(bytes),
+      drained: () => link.onDrain(),
+      closed: (error) => link.onClosed(error),
+    });
+  }
+
+  #ended(name: NodeName, link: SocketLink, reason: string, error: unknown): void {
+    const up = this.#up.get(name);
+    if (up?.link !== link) return;
+    this.#up.delete(name);
+    if (error !== undefined) this.#warn(`the connection to ${name} ended: ${reason}`, error);
+    up.peer.down();
+    this.#tell({ type: "nodedown", node: name, visible: up.visible, reason });
+  }
+
+  #warn(text: string, details: unknown): void {
+    const { local, name } = this.#options;
+    const at = local.runtime.clock.wallTime();
+    local.report({ type: "warning", pid: undefined, label: name, text, details, at });
+  }
+}

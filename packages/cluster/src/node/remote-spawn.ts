@@ -1,0 +1,139 @@
+/**
+ * Spawn requests of other nodes: a function of the allow-list, by itself or through `erpc`, whose result is the exit reason
+ * of the process that ran it.
+ *
+ * @see https://www.erlang.org/doc/apps/erts/erl_dist_protocol#link_protocol (SPAWN_REQUEST)
+ */
+import { exit, type LocalNode, ProcessExit, type Self } from "@interlock/core";
+import { linkedFrom, type Reference, type RemotePid, spawnProcess } from "@interlock/core/distribution";
+import { Atom, atom, type ControlMessage, ImproperList, type Payload, Tuple, tuple } from "@interlock/wire";
+import { type OfferedModule, offeredFunction, offeredModule } from "../rpc/remote-functions.ts";
+import { ErlangError, reasonToTerm } from "./exit-terms.ts";
+import type { Peer } from "./peer.ts";
+
+export type SpawnRequest = Extract<ControlMessage, { type: "SPAWN_REQUEST" }>;
+
+const LINK = 1;
+const MONITOR = 2;
+
+export function spawnRequested(node: LocalNode, peer: Peer, request: SpawnRequest, payload: Payload): void {
+  const { ref, from } = request;
+  const refuse = (why: string): void =>
+    peer.answer({ type: "SPAWN_REPLY", ref, to: from, flags: 0, result: atom(why) });
+  const options = Array.isArray(request.options) ? request.options : undefined;
+  if (options === undefined) return refuse("badopt");
+  const run = runOf(request, payload);
+  if (run === undefined) return refuse("badarg");
+  const process = spawnProcess(node, run, undefined, false, undefined);
+  const flags = (hasOption(options, "link") ? LINK : 0) | (hasOption(options, "monitor") ? MONITOR : 0);
+  if ((flags & LINK) !== 0 && peer.linkedFrom(from as RemotePid, process.pid)) linkedFrom(from as RemotePid, process);
+  if ((flags & MONITOR) !== 0) peer.watchedFrom(from as RemotePid, process, ref as Reference, undefined);
+  // Before anything that the process itself does: it has not run yet.
+  peer.answer({ type: "SPAWN_REPLY", ref, to: from, flags, result: process.pid });
+}
+
+function hasOption(options: readonly unknown[], name: string): boolean {
+  const wanted = atom(name);
+  return options.some((one) => one === wanted || (one instanceof Tuple && one.elements[0] === wanted));
+}
+
+type Run = (self: Self<unknown>) => Promise<void>;
+
+/** What the process does; undefined for arguments that are no list of that length. */
+function runOf(request: SpawnRequest, payload: Payload): Run | undefined {
+  const [module, name] = [request.module.name, request.function.name];
+  if (module === "erpc" && name === "execute_call" && request.arity === 4) return erpcCall(payload);
+  if (module === "erpc" && name === "execute_cast" && request.arity === 3) return erpcCast(payload);
+  const offered = offeredModule(module);
+  const args = listOf(payload(offered?.terms ?? "natural"));
+  if (args === undefined || args.length !== request.arity) return undefined;
+  return async function spawned() {
+    await callOffered(offered, request.module, request.function, args);
+  };
+}
+
+/** `[Ref, Module, Function, Arguments]`: the outcome is the exit reason. @see erpc(3) */
+function erpcCall(payload: Payload): Run | undefined {
+  const given = erpcArguments(payload, 1);
+  if (given === undefined) return undefined;
+  const {
+    before: [ref],
+    module,
+    name,
+    args,
+    offered,
+  } = given;
+  return async function erpc(self) {
+    // Not thrown: an outcome is no crash, and nobody needs a report of it.
+    exit(self.pid, (await outcomeOf(ref, offered, module, name, args)) as never);
+  };
+}
+
+function erpcCast(payload: Payload): Run | undefined {
+  const given = erpcArguments(payload, 0);
+  if (given === undefined) return undefined;
+  return async function erpc() {
+    await callOffered(given.offered, given.module, given.name, given.args);
+  };
+}
+
+function erpcArguments(
+  payload: Payload,
+  before: number,
+):
+  | {
+      readonly before: readonly unknown[];
+      readonly module: Atom;
+      readonly name: Atom;
+      readonly args: readonly unknown[];
+      readonly offered: OfferedModule | undefined;
+    }
+  | undefined {
+  // Whose functions they are decides how the rest is read.
+  const exact = listOf(payload("exact"));
+  const module = exact?.[before];
+  const name = exact?.[before + 1];
+  if (exact === undefined || !(module instanceof Atom) || !(name instanceof Atom)) return undefined;
+  const offered = offeredModule(module.name);
+  const given = offered?.terms === "exact" ? exact : listOf(payload("natural"));
+  const args = listOf(given?.[before + 2]);
+  return args && { before: exact.slice(0, before), module, name, args, offered };
+}
+
+function listOf(term: unknown): readonly unknown[] | undefined {
+  return Array.isArray(term) && !(term instanceof ImproperList) ? term : undefined;
+}
+
+async function outcomeOf(
+  ref: unknown,
+  offered: OfferedModule | undefined,
+  module: Atom,
+  name: Atom,
+  args: readonly unknown[],
+): Promise<Tuple> {
+  try {
+    return tuple(ref, atom("return"), await callOffered(offered, module, name, args));
+  } catch (error) {
+    if (error instanceof ProcessExit) return tuple(ref, atom("exit"), reasonToTerm(error.reason, false));
+    if (!(error instanceof Error)) return tuple(ref, atom("throw"), error);
+    const [reason, stack] = (reasonToTerm({ error }, false) as Tuple).elements;
+    return tuple(ref, atom("error"), reason, stack);
+  }
+}
+
+/** OTP's undef, with the frame that its stack trace begins with. */
+function notOffered(module: Atom, name: Atom, args: readonly unknown[]): ErlangError {
+  const frame = tuple(module, name, args, []);
+  return new ErlangError(tuple(atom("undef"), [frame]), `undefined function ${module}:${name}/${args.length}`);
+}
+
+async function callOffered(
+  offered: OfferedModule | undefined,
+  module: Atom,
+  name: Atom,
+  args: readonly unknown[],
+): Promise<unknown> {
+  const called = offeredFunction(offered, name.name);
+  if (called === undefined) throw notOffered(module, name, args);
+  return called(...args);
+}
