@@ -539,9 +539,12 @@ export class TermWriter {
   }
 
   #port({ node, id, creation }: Port): void {
-    this.byte(120); // V4_PORT_EXT
+    // As OTP does: the old form for the ids that it could always carry.
+    const old = id < 1n << 28n;
+    this.byte(old ? 89 : 120); // NEW_PORT_EXT, V4_PORT_EXT
     this.atom(node);
-    this.uint64(id);
+    if (old) this.uint32(Number(id));
+    else this.uint64(id);
     this.uint32(creation);
   }
 
