@@ -61,14 +61,22 @@ function giveBack(writer: TermWriter): void {
 // With no identities no code of others runs while a term is read, so one reader is enough.
 const plainReader = new TermReader({ profile: "natural" });
 
+/** What zlib gives with `info`, which its types do not know. */
+interface Inflated {
+  readonly buffer: Buffer;
+  /** How much of the input it took. */
+  readonly engine: { readonly bytesWritten: number };
+}
+
 /** The term within: 131, 80, its size in four bytes, and the zlib stream, which may give no more than that. */
 function inflate(bytes: Uint8Array, most: number, { limits }: TermReader): Uint8Array {
   if (bytes.length < 6) throw bad(bytes.length, "the bytes end within the term");
   const size = new DataView(bytes.buffer, bytes.byteOffset).getUint32(2);
   if (size > most) throw overLimit("sizeBytes", limits);
   try {
-    const inflated = inflateSync(bytes.subarray(6), { maxOutputLength: Math.max(size, 1) });
-    if (inflated.length === size) return inflated;
+    const options = { maxOutputLength: Math.max(size, 1), info: true };
+    const { buffer, engine } = inflateSync(bytes.subarray(6), options) as unknown as Inflated;
+    if (buffer.length === size && engine.bytesWritten === bytes.length - 6) return buffer;
   } catch (cause) {
     throw bad(6, "the compressed part is no zlib stream of the claimed size", cause);
   }

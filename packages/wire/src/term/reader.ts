@@ -587,9 +587,8 @@ export class TermReader {
     this.#exact = exact;
     this.#identities = identities;
     this.#marks = marks;
-    return new Fun(
-      this.#references === before ? new Uint8Array(this.#view(start, this.offset - start)) : writer.take(),
-    );
+    const alone = this.#references === before ? this.#view(start, this.offset - start) : writer.take();
+    return new Fun(new Uint8Array(alone));
   }
 
   #exportParts(writer: TermWriter): void {
