@@ -135,7 +135,7 @@ function bestPeer(
 /** How many times the time a row takes with containment on; the limit divided by it is the ratio. */
 function containmentResults(asked: readonly Row[], samples: Samples): readonly Result[] {
   return asked
-    .filter(({ measure }) => measure.against === "beam")
+    .filter(({ measure }) => measure.against === "beam" && measure.contained)
     .map(({ name, better, figure }) => {
       const on = samples.get("ours", figure);
       const off = samples.get("uncontained", figure);
@@ -172,7 +172,7 @@ function programsOf(asked: readonly Row[]): readonly Program[] {
     byKey.set(key, one);
     if (measure.against === "beam") {
       one.groups.set(measure.group, measure.figure);
-      one.contained = true;
+      one.contained ||= measure.contained;
     } else if (measure.against === "limit" && measure.shown !== undefined)
       one.groups.set(measure.shown.group, measure.shown.figure);
   }

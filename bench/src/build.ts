@@ -1,15 +1,15 @@
-/** What is measured is what is published: the build of core, made anew when its sources have changed. */
+/** What is measured is what is published: the builds of the packages, made anew when sources have changed. */
 
 import { spawnSync } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-/** Builds core and its twin without containment. Gives the reason when that fails. */
+/** Builds the packages, and the twin of core without containment. Gives the reason when that fails. */
 export function build(repository: string): string | undefined {
-  const core = join(repository, "packages/core");
+  const folders = readdirSync(join(repository, "packages")).map((name) => join(repository, "packages", name));
   const bench = join(repository, "bench");
-  const changed = Math.max(newest(join(core, "src")), newest(join(bench, "src")));
-  if (newest(join(core, "dist")) < changed) {
+  const changed = Math.max(newest(join(repository, "packages/core/src")), newest(join(bench, "src")));
+  if (folders.some((folder) => newest(join(folder, "dist")) < newest(join(folder, "src")))) {
     const failed = run([join(repository, "scripts/build.ts")], repository);
     if (failed !== undefined) return failed;
   }

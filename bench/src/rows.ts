@@ -21,7 +21,13 @@ export interface Row {
 }
 
 export type Measure =
-  | { readonly against: "beam"; readonly group: string; readonly figure: string }
+  | {
+      readonly against: "beam";
+      readonly group: string;
+      readonly figure: string;
+      /** Whether core runs in it, so that it is measured without containment too. */
+      readonly contained: boolean;
+    }
   /** `shown` is a row of BEAM that the table prints beside ours, for comparison only. */
   | {
       readonly against: "limit";
@@ -51,8 +57,14 @@ function beam(
   group: string,
   more: { readonly program?: string; readonly figure?: string } = {},
 ): Row {
-  const measure = { against: "beam", group, figure: more.figure ?? name } as const;
+  const measure = { against: "beam", group, figure: more.figure ?? name, contained: true } as const;
   return { name, ...kind, atLeast, file, program: more.program ?? name, figure: name, measure };
+}
+
+/** Encoding or decoding one of the terms of BEAM's group `etf`. */
+function term(name: string, atLeast: number): Row {
+  const measure = { against: "beam", group: "etf", figure: name, contained: false } as const;
+  return { name, ...rate, atLeast, file: "terms", program: "etf", figure: name, measure };
 }
 
 function limit(
@@ -92,6 +104,17 @@ export const rows: readonly Row[] = [
   beam("selective_receive_10k_deep", rate, 1, "mailbox", "selective"),
   beam("gen_server_call_with_10k_deep_mailbox", rate, 1, "mailbox", "selective"),
   beam("ex_registry_lookup_unique", rate, 1, "subscribers", "elixir"),
+
+  term("etf_encode_tuple_small", 0.5),
+  term("etf_decode_tuple_small", 0.5),
+  term("etf_encode_gen_call", 0.5),
+  term("etf_decode_gen_call", 0.5),
+  term("etf_encode_map20", 0.7),
+  term("etf_decode_map20", 0.7),
+  term("etf_encode_binary10k", 0.7),
+  term("etf_decode_binary10k", 0.7),
+  term("etf_encode_list1000ints", 0.7),
+  term("etf_decode_list1000ints", 0.7),
 
   limit("mem_per_idle_gen_server", "bytes", 500, "memory", {
     group: "mem_idle",
