@@ -12,8 +12,11 @@ import { add, has, remove } from "./process/one-or-many.ts";
 import type { LocalPid } from "./process/pid.ts";
 import type { Process } from "./process/process.ts";
 
+export { register as registerName } from "./naming/local-names.ts";
+export { currentNode } from "./naming/name.ts";
 export { LocalAlias } from "./process/alias.ts";
 export type { OpenCall } from "./process/call.ts";
+export { atExit } from "./process/exit.ts";
 export { showReason } from "./process/exit-reason.ts";
 export { LocalMonitor, type Watcher } from "./process/monitor.ts";
 export { type Home, LocalPid, Reference, RemotePid, RemoteReference } from "./process/pid.ts";

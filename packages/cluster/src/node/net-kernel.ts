@@ -16,6 +16,7 @@ import {
 } from "@interlock/wire";
 import { ClusterError } from "../errors.ts";
 import type { Address, Ports, Socket, SocketEvents } from "../ports.ts";
+import { takesTerms, watchersOf } from "./attached.ts";
 import { shakeHands } from "./handshake-session.ts";
 import { NodeIdentities } from "./identities.ts";
 import { type Receiver, receive } from "./incoming.ts";
@@ -63,7 +64,6 @@ export class NetKernel implements Network, Receiver {
   readonly #dialing = new Map<NodeName, Peer>();
   readonly #up = new Map<NodeName, Up>();
   readonly #lives = new WeakTable<string, NodeLife>();
-  readonly #exact = new WeakSet<Process>();
   readonly #watching = new Set<(event: NodeEvent) => void>();
   readonly #shaking = new Set<Socket>();
   #lifeIndex = 0;
@@ -96,11 +96,7 @@ export class NetKernel implements Network, Receiver {
   }
 
   isExact(process: Process): boolean {
-    return this.#exact.has(process);
-  }
-
-  useExact(process: Process): void {
-    this.#exact.add(process);
+    return takesTerms(process);
   }
 
   spawnRequest(peer: Peer, control: SpawnRequest, args: Payload): void {
@@ -122,7 +118,12 @@ export class NetKernel implements Network, Receiver {
   }
 
   #tell(event: NodeEvent): void {
-    for (const watcher of [...this.#watching]) watcher(event);
+    for (const watcher of [...this.#watching, ...watchersOf(this.#options.local)]) watcher(event);
+  }
+
+  /** The route to a node that is connected now; to none else, as OTP's `noconnect`. */
+  connectedRoute(name: NodeName): Peer | undefined {
+    return this.#up.get(name)?.peer;
   }
 
   routeTo(name: NodeName): Peer {
