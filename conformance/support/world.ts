@@ -97,7 +97,11 @@ export class World {
           },
           clear: (alarm) => void this.#alarms.delete(alarm as Alarm),
         },
-        turns: { microtask: counted(nodeRuntime.turns.microtask), immediate: counted(nodeRuntime.turns.immediate) },
+        turns: {
+          ...nodeRuntime.turns,
+          microtask: counted(nodeRuntime.turns.microtask),
+          immediate: counted(nodeRuntime.turns.immediate),
+        },
       },
     });
     this.node.onReport = (report) => {

@@ -1,5 +1,6 @@
 /** The public names of @interlock/cluster, and nothing else. */
 
+export { Atom, atom, Tuple, tuple } from "@interlock/wire";
 export { ClusterError, type ClusterErrorCode, type ClusterErrorDetails, clusterHints } from "./errors.ts";
 export type { NodeEvent } from "./node/net-kernel.ts";
 export { type ClusterNode, type CreateNodeOptions, createNode } from "./node/node.ts";

@@ -29,7 +29,8 @@ export interface Socket {
   /** Bytes that were written and have not left yet. */
   readonly buffered: number;
   open(events: SocketEvents): void;
-  write(bytes: Uint8Array): void;
+  /** All of them leave together. */
+  write(...chunks: readonly Uint8Array[]): void;
   /** Closes when what was written has left. */
   end(): void;
   /** Closes at once. */
@@ -83,8 +84,11 @@ class NodeSocket implements Socket {
     this.#socket.resume();
   }
 
-  write(bytes: Uint8Array): void {
-    if (!this.#socket.destroyed) this.#socket.write(bytes);
+  write(...chunks: readonly Uint8Array[]): void {
+    if (this.#socket.destroyed) return;
+    if (chunks.length > 1) this.#socket.cork();
+    for (const chunk of chunks) this.#socket.write(chunk);
+    if (chunks.length > 1) this.#socket.uncork();
   }
 
   end(): void {

@@ -3,7 +3,7 @@
  * from another node act here exactly as a local one does. No promise is made about this module between two versions.
  */
 import { GenBody } from "./behaviour/gen.ts";
-import { IncomingCall } from "./process/call.ts";
+import { IncomingCall, type RemoteCaller } from "./process/call.ts";
 import { exitSignal, linkBroken } from "./process/exit.ts";
 import type { ExitReason } from "./process/exit-reason.ts";
 import { CAST, Envelope } from "./process/mailbox.ts";
@@ -15,7 +15,7 @@ import type { Process } from "./process/process.ts";
 export { register as registerName } from "./naming/local-names.ts";
 export { currentNode } from "./naming/name.ts";
 export { LocalAlias } from "./process/alias.ts";
-export type { OpenCall } from "./process/call.ts";
+export type { OpenCall, RemoteCaller } from "./process/call.ts";
 export { atExit } from "./process/exit.ts";
 export { showReason } from "./process/exit-reason.ts";
 export { LocalMonitor, type Watcher } from "./process/monitor.ts";
@@ -34,14 +34,8 @@ export function deliverCast(process: Process, operation: string, args: readonly 
   process.deliver(new Envelope(CAST, operation, args));
 }
 
-/** `answer` is called at most once, when the callee replies. */
-export function deliverCall(
-  process: Process,
-  operation: string,
-  args: readonly unknown[],
-  answer: (value: unknown) => void,
-): void {
-  process.deliver(new IncomingCall(operation, args, process, answer));
+export function deliverCall(process: Process, operation: string, args: readonly unknown[], caller: RemoteCaller): void {
+  process.deliver(new IncomingCall(operation, args, process, caller));
 }
 
 /** A process of another node has linked itself to this one. */

@@ -20,6 +20,8 @@ export interface Timers {
 /** How the scheduler is woken: still in this turn of the event loop, or in its next one. */
 export interface Turns {
   microtask(callback: () => void): void;
+  /** Still in this turn, once no microtask is left. */
+  settled(callback: () => void): void;
   immediate(callback: () => void): void;
 }
 
@@ -72,6 +74,8 @@ export const nodeRuntime: Runtime = {
   turns: {
     // A reaction of a settled promise is a microtask at two thirds of queueMicrotask's price: no AsyncResource is made.
     microtask: (callback) => void resolved.then(callback),
+    // What is put off from within a microtask runs when all of them have.
+    settled: (callback) => void resolved.then(() => process.nextTick(callback)),
     immediate: (callback) => void setImmediate(callback),
   },
   random: Math.random,

@@ -20,7 +20,15 @@ import {
 } from "@interlock/core/distribution";
 import { Atom, atom, type ControlMessage, type Payload } from "@interlock/wire";
 import { reasonFromTerm } from "./exit-terms.ts";
-import { aliasOf, type GenRequest, genRequest, replyMessage, replyValue } from "./gen-protocol.ts";
+import {
+  aliasOf,
+  type GenRequest,
+  genRequest,
+  REPLY_NAME,
+  replyMessage,
+  replyValue,
+  takeReply,
+} from "./gen-protocol.ts";
 import type { NodeIdentities } from "./identities.ts";
 import { numberOf } from "./identities.ts";
 import type { Peer } from "./peer.ts";
@@ -28,6 +36,8 @@ import type { Peer } from "./peer.ts";
 /** What this node offers to its peers. */
 export interface Receiver {
   readonly identities: NodeIdentities;
+  /** A pid of no process. */
+  readonly nobody: LocalPid;
   named(name: string): Process | undefined;
   /** Whether the process takes Erlang's terms as they are. */
   isExact(process: Process): boolean;
@@ -39,9 +49,10 @@ export function receive(node: Receiver, peer: Peer, control: ControlMessage, pay
   switch (control.type) {
     case "SEND":
     case "SEND_SENDER":
-      return toProcess(node, here(control.to), payload);
+      return toProcess(node, peer, here(control.to), payload);
     case "REG_SEND":
-      return toProcess(node, node.named(nameOf(control.to)), payload);
+      if (control.to === REPLY_NAME && peer.rich) return toCaller(peer, payload);
+      return toProcess(node, peer, node.named(nameOf(control.to)), payload);
     case "ALIAS_SEND":
       return toAlias(node, peer, control.to, payload);
     case "LINK":
@@ -97,19 +108,50 @@ function reasonIn(control: ControlMessage, payload: Payload): ReturnType<typeof 
   return reasonFromTerm("reason" in control ? control.reason : payload("natural"));
 }
 
-function toProcess(node: Receiver, process: Process | undefined, payload: Payload): void {
-  if (process === undefined) return;
+function toProcess(node: Receiver, peer: Peer, process: Process | undefined, payload: Payload): void {
+  if (process === undefined) {
+    if (peer.rich) refuseCall(peer, node.nobody, genRequest(payload("natural"), true));
+    return;
+  }
   const message = payload(node.isExact(process) ? "exact" : "natural");
-  const request = isBehaviour(process) ? genRequest(message) : undefined;
-  if (request === undefined) return void deliverMessage(process, message);
+  const request = genRequest(message, peer.rich);
+  if (request === undefined || !isBehaviour(process)) {
+    refuseCall(peer, process.pid, request);
+    return void deliverMessage(process, message);
+  }
   const { operation, args, from } = request;
   if (from === undefined) return deliverCast(process, operation, args);
   const { pid } = process;
-  deliverCall(process, operation, args, (value) => answer(pid, from, value));
+  if ("id" in from)
+    deliverCall(process, operation, args, {
+      reply: (value) => peer.replyTo(from.id, pid, value),
+      exited: (reason) => peer.failCall(from.id, pid, reason),
+      refused: (error) => peer.refuseCall(from.id, pid, error),
+    });
+  // OTP: of the callee's end the caller hears by its monitor, and there is no word for a refusal.
+  else {
+    const silent = (): void => undefined;
+    const reply = (value: unknown): void => answer(pid, from, value);
+    deliverCall(process, operation, args, { reply, exited: silent, refused: silent });
+  }
+}
+
+/** A call of an Interlock node to nobody, or to a process that takes messages only. */
+function refuseCall(peer: Peer, by: LocalPid, request: GenRequest | undefined): void {
+  if (request?.from !== undefined && "id" in request.from) peer.failCall(request.from.id, by, "noproc");
+}
+
+function toCaller(peer: Peer, payload: Payload): void {
+  takeReply(
+    payload("natural"),
+    (id, value) => peer.calls.answered(id, value),
+    (id, reason) => peer.calls.failed(id, reasonFromTerm(reason)),
+    (id, error) => peer.calls.refused(id, error),
+  );
 }
 
 /** OTP: to the alias in the tag, so that a late answer finds nobody; to the caller if there is none. */
-function answer(callee: LocalPid, caller: NonNullable<GenRequest["from"]>, value: unknown): void {
+function answer(callee: LocalPid, caller: { readonly pid: unknown; readonly tag: unknown }, value: unknown): void {
   const alias = aliasOf(caller.tag);
   const to = alias instanceof RemoteReference ? alias : caller.pid;
   if (to instanceof RemoteReference || to instanceof RemotePid)
@@ -118,9 +160,9 @@ function answer(callee: LocalPid, caller: NonNullable<GenRequest["from"]>, value
 
 function toAlias(node: Receiver, peer: Peer, ref: unknown, payload: Payload): void {
   const known = ref instanceof RemoteReference ? node.identities.localReference(ref.words) : ref;
-  if (known instanceof LocalAlias) return toProcess(node, known.receiver(), payload);
+  if (known instanceof LocalAlias) return toProcess(node, peer, known.receiver(), payload);
   const number = numberIn(ref);
-  if (peer.awaits(number)) peer.answered(number, replyValue(payload("natural")));
+  if (peer.calls.has(number)) peer.calls.answered(number, replyValue(payload("natural")));
 }
 
 function link(peer: Peer, from: RemotePid, to: LocalPid): void {

@@ -3,7 +3,7 @@
  * came or went. OTP's net_kernel.
  */
 import type { LocalNode, NodeName } from "@interlock/core";
-import type { Network, Process } from "@interlock/core/distribution";
+import type { LocalPid, Network, Process } from "@interlock/core/distribution";
 import {
   type Atom,
   atom,
@@ -90,6 +90,10 @@ export class NetKernel implements Network, Receiver {
   }
 
   // What incoming signals need
+
+  get nobody(): LocalPid {
+    return this.#options.local.nobody;
+  }
 
   named(name: string): Process | undefined {
     return this.#options.local.names.get(name);

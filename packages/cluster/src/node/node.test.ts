@@ -50,6 +50,23 @@ const Bank = genServer({
     message.type === "set" ? noreply({ balance: message.balance }) : noreply(),
 });
 
+let release: () => void = () => undefined;
+const released = new Promise<void>((resolve) => {
+  release = resolve;
+});
+
+const Slow = genServer({
+  name: "slow",
+  init: () => 0,
+  calls: {
+    async hold() {
+      await released;
+      return reply("held");
+    },
+    garbage: () => reply(() => 1),
+  },
+});
+
 /** Links itself to whom it is told to, and keeps the reasons of their ends. */
 const Linked = genServer({
   name: "linked",
@@ -184,6 +201,27 @@ describe("calls and casts between nodes", () => {
       await expect(waiting).rejects.toMatchObject({ code: "INTERLOCK_NOCONNECTION" });
     });
   });
+});
+
+test("a call that a full mailbox refuses, and an answer without a form, say so to the caller and harm nobody", async () => {
+  const { cluster, a, b } = await two();
+  await using _ = cluster;
+  const small = await b.run(async () => {
+    const mailbox = { capacity: 1, overflow: "reject" } as const;
+    return (await Slow.named(local("slow"), { mailbox }).start()).pid;
+  });
+  await a.run(async () => {
+    const slow = Slow.at(remote("slow", b.name));
+    const held = [slow.call.hold()];
+    await Bank.at(farBank).call.balance(); // The first has left the mailbox by now.
+    held.push(slow.call.hold());
+    await expect(slow.call.hold()).rejects.toMatchObject({ code: "INTERLOCK_MAILBOX_FULL", details: { capacity: 1 } });
+    release();
+    await Promise.all(held);
+    await expect(slow.call.garbage()).rejects.toMatchObject({ code: "INTERLOCK_WIRE_UNENCODABLE" });
+    expect(await slow.call.hold()).toBe("held");
+  });
+  expect(small).toBeDefined();
 });
 
 describe("links and monitors between nodes", () => {

@@ -21,8 +21,10 @@ import {
   watch,
 } from "@interlock/core/distribution";
 import { type Atom, atom, type ControlMessage } from "@interlock/wire";
+import { messageTo, nameOrPid } from "./addressee.ts";
 import { reasonToTerm } from "./exit-terms.ts";
-import { callMessage, castMessage } from "./gen-protocol.ts";
+import { castMessage, ownFailure, ownRefusal, ownReply, replyControl } from "./gen-protocol.ts";
+import { noConnection, OutgoingCalls } from "./outgoing-calls.ts";
 import { WeakTable } from "./weak-table.ts";
 
 /** The open connection to a node, as a peer uses it. */
@@ -118,7 +120,7 @@ export class Peer implements Route {
   #link: Link | undefined;
   /** What waits for the connection; undefined once it is there, or over. */
   #waiting: Waiting[] | undefined = [];
-  readonly #calls = new Map<number, OpenCall>();
+  readonly calls: OutgoingCalls = new OutgoingCalls();
   readonly #monitors = new Map<number, { readonly monitor: LocalMonitor; readonly to: Addressee }>();
   readonly #links = new Map<LocalPid, Set<LocalPid>>();
   /** Our unlinks that the other side has not acknowledged yet: a link of its that crosses one is void. */
@@ -162,17 +164,15 @@ export class Peer implements Route {
     const waiting = this.#waiting ?? [];
     this.#link = this.#waiting = undefined;
     const watchers = [...this.watchers.values()];
-    const calls = [...this.#calls.values()];
     const monitors = [...this.#monitors.values()];
     const links = [...this.#links].flatMap(([to, froms]) => [...froms].map((from) => ({ from, to })));
     this.watchers.clear();
-    this.#calls.clear();
     this.#monitors.clear();
     this.#links.clear();
     this.#unlinks.clear();
     for (const watcher of watchers) watcher.stop();
     for (const one of waiting) one(undefined);
-    for (const call of calls) call.fail(noConnection(call));
+    this.calls.close();
     for (const { monitor } of monitors) fire(monitor, "noconnection");
     for (const { from, to } of links) if (from.process !== undefined) linkEnded(to, from.process, "noconnection");
   }
@@ -217,33 +217,11 @@ export class Peer implements Route {
   }
 
   call(from: LocalPid, to: Addressee, call: OpenCall): void {
-    const ref = new Reference();
-    const settled = call.disarm;
-    call.disarm = () => {
-      settled?.();
-      if (this.#calls.delete(ref.id)) this.#demonitor(from, to, ref);
-    };
     this.#when((link) => {
       if (call.settled) return;
-      if (link === undefined) return call.fail(noConnection(call));
-      try {
-        const message = callMessage(from, ref, call.payload as string, call.args as readonly unknown[]);
-        if (!(to instanceof Reference)) link.send({ type: "MONITOR_P", from, to: nameOrPid(to), ref });
-        this.#calls.set(ref.id, call);
-        link.send(messageTo(from, to), message);
-      } catch (error) {
-        call.fail(error as Error);
-      }
+      if (link === undefined) call.fail(noConnection(call));
+      else this.calls.start(link, from, to, call);
     });
-  }
-
-  /** Whether a call of ours waits for an answer to that reference. */
-  awaits(ref: number): boolean {
-    return this.#calls.has(ref);
-  }
-
-  answered(ref: number, value: unknown): void {
-    this.#calls.get(ref)?.reply(value);
   }
 
   // Links
@@ -353,12 +331,7 @@ export class Peer implements Route {
 
   /** The DOWN of a monitor of ours, or of the one that comes with a call. */
   watchedEnded(ref: number, reason: ExitReason): void {
-    const call = this.#calls.get(ref);
-    if (call !== undefined) {
-      this.#calls.delete(ref);
-      call.fail(callFailed(call, reason));
-      return;
-    }
+    if (this.calls.failed(ref, reason)) return;
     const active = this.#monitors.get(ref);
     this.#monitors.delete(ref);
     if (active?.monitor.target !== undefined) fire(active.monitor, reason);
@@ -380,6 +353,29 @@ export class Peer implements Route {
     this.#tell(this.#link, { type: "PAYLOAD_MONITOR_P_EXIT", from: nameOrPid(from), to, ref }, reason);
   }
 
+  /** Whether the other side is an Interlock node. */
+  get rich(): boolean {
+    return this.#link?.rich === true;
+  }
+
+  /** The answer to a call of an Interlock node. */
+  replyTo(id: number, from: LocalPid, value: unknown): void {
+    try {
+      this.#link?.send(replyControl(from), ownReply(id, value));
+    } catch (error) {
+      this.refuseCall(id, from, error as Error); // The value has no external form.
+    }
+  }
+
+  refuseCall(id: number, from: LocalPid, error: Error): void {
+    this.#link?.send(replyControl(from), ownRefusal(id, error));
+  }
+
+  /** There will be no answer to a call of an Interlock node: the callee has ended. */
+  failCall(id: number, from: LocalPid, reason: ExitReason): void {
+    this.#link?.send(replyControl(from), ownFailure(id, reasonToTerm(reason, true)));
+  }
+
   /** Any control message that answers one of the other side. */
   answer(control: ControlMessage, payload?: unknown): void {
     this.#link?.send(control, payload);
@@ -391,41 +387,6 @@ function fire(monitor: LocalMonitor, reason: ExitReason): void {
   monitor.fire(monitor.watched ?? monitor.watcher.node.nobody, reason);
 }
 
-function nameOrPid(process: LocalPid | string): LocalPid | Atom {
-  return typeof process === "string" ? atom(process) : process;
-}
-
-function messageTo(from: LocalPid, to: Addressee): ControlMessage {
-  if (typeof to === "string") return { type: "REG_SEND", from, to: atom(to) };
-  if (to instanceof RemoteReference) return { type: "ALIAS_SEND", from, to };
-  return { type: "SEND_SENDER", from, to: to as LocalPid };
-}
-
 function noRoute(name: NodeName): InterlockError<"INTERLOCK_NOCONNECTION"> {
   return new InterlockError("INTERLOCK_NOCONNECTION", `There is no connection to ${name}`, { target: name });
-}
-
-function noConnection(call: OpenCall): InterlockError<"INTERLOCK_NOCONNECTION"> {
-  const request = String(call.payload);
-  return new InterlockError(
-    "INTERLOCK_NOCONNECTION",
-    `Call ${request} to ${call.target} failed: there is no connection to its node`,
-    { target: call.target },
-  );
-}
-
-function callFailed(call: OpenCall, reason: ExitReason): InterlockError {
-  const { target } = call;
-  const request = String(call.payload);
-  if (reason === "noconnection") return noConnection(call);
-  if (reason === "noproc")
-    return new InterlockError("INTERLOCK_NOPROC", `Call ${request} to ${target} failed: there is no such process`, {
-      target,
-    });
-  return new InterlockError(
-    "INTERLOCK_CALLEE_EXIT",
-    `Call ${request} to ${target} failed: the callee ended`,
-    { target, request, reason },
-    typeof reason === "object" && reason !== null && "error" in reason ? { cause: reason.error } : undefined,
-  );
 }

@@ -1,5 +1,5 @@
 /**
- * An open connection on its socket. What is sent within one run of the microtasks leaves in one write. Owns the ticks (any
+ * An open connection on its socket. What is sent until nothing is left to do at once leaves in one write. Owns the ticks (any
  * byte counts), the limits on what waits to be written, and the end: for bytes that are no protocol, for silence, for a
  * peer that takes nothing any more.
  *
@@ -54,13 +54,14 @@ export class SocketLink implements Link {
     if (!this.#open) return;
     const waits = this.#connection.pendingBytes > 0;
     this.#connection.write(control, payload);
-    if (!waits) this.#options.runtime.turns.microtask(this.#flush);
+    // After all that is going on now, so that it goes out with what that has to say.
+    if (!waits) this.#options.runtime.turns.settled(this.#flush);
   }
 
   readonly #flush = (): void => {
     if (!this.#open || this.#connection.pendingBytes === 0) return;
     this.#sent = true;
-    for (const chunk of this.#connection.take()) this.#socket.write(chunk);
+    this.#socket.write(...this.#connection.take());
     if (this.#socket.buffered > this.#options.mostBytes) this.close("busy for too long: the peer takes nothing");
   };
 

@@ -3,11 +3,12 @@
  * Replies go to the promise, never through the caller's mailbox, so a call costs the same however full that is, and a
  * late reply cannot turn up as a message (OTP 24's process alias, without the alias).
  */
-import { InterlockError } from "../errors.ts";
+import { InterlockError, isError } from "../errors.ts";
 import type { LocalNode } from "../node.ts";
 import { callTimedOut, publish } from "../report/telemetry.ts";
 import { IDLE, type Timed } from "../scheduler/timer-queue.ts";
 import { runAs, unowned } from "./context.ts";
+import type { ExitReason } from "./exit-reason.ts";
 import { CALL, Envelope, INLINE_CALL } from "./mailbox.ts";
 import { add, remove } from "./one-or-many.ts";
 import type { Process } from "./process.ts";
@@ -162,22 +163,34 @@ export class AwayCall extends OpenCall {
 
 /** A call that came from another node: its answer goes there. Its caller waits, times out and watches by itself. */
 export class IncomingCall extends PendingCall {
-  readonly #answer: (value: unknown) => void;
+  readonly #caller: RemoteCaller;
 
-  constructor(operation: string, args: readonly unknown[], callee: Process, answer: (value: unknown) => void) {
+  constructor(operation: string, args: readonly unknown[], callee: Process, caller: RemoteCaller) {
     super(operation, args, undefined, callee, Number.POSITIVE_INFINITY);
-    this.#answer = answer;
+    this.#caller = caller;
   }
 
   override reply(value: unknown): void {
     if (this.settled) return;
     this.settle();
-    this.#answer(value);
+    this.#caller.reply(value);
   }
 
-  override fail(): void {
-    if (!this.settled) this.settle();
+  override fail(error: Error): void {
+    if (this.settled) return;
+    this.settle();
+    if (isError(error, "INTERLOCK_CALLEE_EXIT")) this.#caller.exited(error.details.reason);
+    else this.#caller.refused(error);
   }
+}
+
+/** Where the outcome of a call from another node goes: one of the three, once. */
+export interface RemoteCaller {
+  reply(value: unknown): void;
+  /** There will be no answer: the callee has ended. */
+  exited(reason: ExitReason): void;
+  /** There will be no answer: its mailbox is full. */
+  refused(error: Error): void;
 }
 
 function callSite(): Error {
