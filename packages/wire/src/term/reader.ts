@@ -51,10 +51,23 @@ const NIL = atom("nil");
 const knownAtoms = new ByteCache<Atom>();
 const knownTexts = new ByteCache<string>();
 
-const scratch = new Float64Array(1);
-const scratchWords = new Int32Array(scratch.buffer);
-const HIGH = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? 1 : 0;
 const noBytes = Buffer.alloc(0);
+
+// One for all readers: what follows mostly lies in the same buffer, and no more than one of a usual size is kept alive.
+const MOST_KEPT_BYTES = 1_048_576;
+let lastView: DataView = new DataView(noBytes.buffer);
+let lastBuffer: ArrayBufferLike = noBytes.buffer;
+
+function viewOf(buffer: ArrayBufferLike): DataView {
+  if (buffer === lastBuffer) return lastView;
+  const view = new DataView(buffer);
+  if (buffer.byteLength <= MOST_KEPT_BYTES) {
+    lastView = view;
+    lastBuffer = buffer;
+  }
+  return view;
+}
+const noView: DataView = lastView;
 
 export class TermReader {
   /** After `read`: just behind the term. */
@@ -68,6 +81,9 @@ export class TermReader {
   #identities: Identities | undefined;
   #marks = false;
   #bytes: Buffer = noBytes;
+  /** Of the whole buffer that the bytes lie in, from `#base` on. */
+  #view: DataView = noView;
+  #base = 0;
   #end = 0;
   #depth = 0;
   #newAtoms = 0;
@@ -89,6 +105,8 @@ export class TermReader {
    */
   read(bytes: Uint8Array, offset: number): unknown {
     this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#base = bytes.byteOffset;
+    this.#view = viewOf(bytes.buffer);
     this.#end = bytes.length;
     this.#depth = this.#newAtoms = this.#references = 0;
     this.#exact = this.#options.profile === "exact";
@@ -104,6 +122,7 @@ export class TermReader {
       throw error;
     } finally {
       this.#bytes = noBytes;
+      this.#view = noView;
     }
   }
 
@@ -200,13 +219,7 @@ export class TermReader {
 
   /** The four bytes at `at`, which are there. */
   #int32(at: number): number {
-    const bytes = this.#bytes;
-    return (
-      ((bytes[at] as number) << 24) |
-      ((bytes[at + 1] as number) << 16) |
-      ((bytes[at + 2] as number) << 8) |
-      (bytes[at + 3] as number)
-    );
+    return this.#view.getInt32(this.#base + at);
   }
 
   /** Steps over so many bytes and tells where they begin. */
@@ -234,12 +247,12 @@ export class TermReader {
     const at = this.#skip(length);
     const cached = length <= MOST_CACHED_BYTES;
     if (cached) {
-      const known = knownAtoms.find(this.#bytes, at, length);
+      const known = knownAtoms.find(this.#view, this.#base + at, length);
       if (known !== undefined) return known;
     }
-    if (!isUtf8(this.#view(at, length))) this.#bad("an atom that is not UTF-8", at);
+    if (!isUtf8(this.#slice(at, length))) this.#bad("an atom that is not UTF-8", at);
     const found = this.#internAtom(this.#bytes.toString("utf8", at, at + length), at);
-    if (cached) knownAtoms.add(this.#bytes, at, length, found);
+    if (cached) knownAtoms.add(this.#view, this.#base + at, length, found);
     return found;
   }
 
@@ -291,25 +304,25 @@ export class TermReader {
     const bytes = this.#bytes;
     if (length > MOST_CACHED_BYTES) {
       if (!beginsAsUtf8(bytes, at)) return undefined;
-      return isUtf8(this.#view(at, length)) ? bytes.toString("utf8", at, at + length) : undefined;
+      return isUtf8(this.#slice(at, length)) ? bytes.toString("utf8", at, at + length) : undefined;
     }
-    const known = knownTexts.find(bytes, at, length);
+    const known = knownTexts.find(this.#view, this.#base + at, length);
     if (known !== undefined) return known;
     let all = 0;
     for (let index = at; index < at + length; index++) all |= bytes[index] as number;
-    if (all > 127 && !isUtf8(this.#view(at, length))) return undefined;
+    if (all > 127 && !isUtf8(this.#slice(at, length))) return undefined;
     const text = bytes.toString(all > 127 ? "utf8" : "latin1", at, at + length);
-    knownTexts.add(bytes, at, length, text);
+    knownTexts.add(this.#view, this.#base + at, length, text);
     return text;
   }
 
-  #view(at: number, length: number): Uint8Array {
-    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + at, length);
+  #slice(at: number, length: number): Uint8Array {
+    return new Uint8Array(this.#bytes.buffer, this.#base + at, length);
   }
 
   /** A small binary is copied, or it would keep the whole of what was read in memory. */
   #copy(at: number, length: number): Uint8Array {
-    const view = this.#view(at, length);
+    const view = this.#slice(at, length);
     return length >= this.#viewFrom ? view : new Uint8Array(view);
   }
 
@@ -474,7 +487,7 @@ export class TermReader {
     if (bytes[at] !== 119 || at + 2 > this.#end) return undefined;
     const length = bytes[at + 1] as number;
     if (length > MOST_CACHED_BYTES || length > this.#end - at - 2) return undefined;
-    const known = knownAtoms.find(bytes, at + 2, length);
+    const known = knownAtoms.find(this.#view, this.#base + at + 2, length);
     if (known !== undefined) this.offset = at + 2 + length;
     return known;
   }
@@ -504,9 +517,7 @@ export class TermReader {
 
   #float(): unknown {
     const at = this.#skip(8);
-    scratchWords[HIGH] = this.#int32(at);
-    scratchWords[1 - HIGH] = this.#int32(at + 4);
-    const value = scratch[0] as number;
+    const value = this.#view.getFloat64(this.#base + at);
     if (!Number.isFinite(value)) this.#bad("a float that is no finite number", at);
     return this.#exact ? new Float(value) : value;
   }
@@ -587,7 +598,7 @@ export class TermReader {
     this.#exact = exact;
     this.#identities = identities;
     this.#marks = marks;
-    const alone = this.#references === before ? this.#view(start, this.offset - start) : writer.take();
+    const alone = this.#references === before ? this.#slice(start, this.offset - start) : writer.take();
     return new Fun(new Uint8Array(alone));
   }
 
@@ -607,7 +618,7 @@ export class TermReader {
     writer.byte(112);
     writer.uint32(0);
     const at = this.#skip(1 + 16 + 4);
-    writer.raw(this.#view(at, 1 + 16 + 4));
+    writer.raw(this.#slice(at, 1 + 16 + 4));
     const free = this.#uint32();
     writer.uint32(free);
     writer.atom(this.#atom());
