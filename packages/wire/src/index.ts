@@ -1,6 +1,6 @@
 /** The public names of @interlock/wire, and nothing else. */
 
-export { Connection, type ConnectionOptions, type MessageSink, type Payload } from "./distribution/connection.ts";
+export { Connection, type ConnectionOptions } from "./distribution/connection.ts";
 export type { ControlMessage } from "./distribution/control-message.ts";
 export { HIDDEN_NODE_FLAGS, VISIBLE_NODE_FLAGS } from "./distribution/flags.ts";
 export type { ReassemblyLimits } from "./distribution/fragment.ts";
@@ -13,6 +13,7 @@ export {
   type Standing,
   startHandshake,
 } from "./distribution/handshake.ts";
+export type { MessageSink, Payload } from "./distribution/message-reader.ts";
 export { type EpmdConnection, EpmdRegistry, type EpmdRegistryOptions, type EpmdReply } from "./epmd/registry.ts";
 export { type EpmdNode, type EpmdRequest, EpmdRequestReader, encodeEpmdRequest } from "./epmd/request.ts";
 export {
