@@ -40,7 +40,7 @@ export class Erlang implements AsyncDisposable {
     });
     this.#child.once("exit", (code) => {
       this.#ended = `Erlang ended with ${code}`;
-      for (const { reject } of this.#waiting) reject(new Error(this.#ended));
+      for (const waiting of this.#waiting) waiting.reject(new Error(this.#ended));
     });
     this.#child.stdout?.on("data", (chunk: Buffer) => this.#receive(chunk));
   }

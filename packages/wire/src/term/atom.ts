@@ -40,7 +40,7 @@ const collected = new FinalizationRegistry<string>((name) => {
 export function atom<const Name extends string>(name: Name): Atom<Name> {
   const known = interned.get(name)?.deref();
   if (known !== undefined) return known as Atom<Name>;
-  if (name.length > MAX_ATOM_CHARACTERS && characters(name) > MAX_ATOM_CHARACTERS)
+  if (!isAtomName(name))
     throw new WireError("INTERLOCK_WIRE_LIMIT", `An atom has at most ${MAX_ATOM_CHARACTERS} characters.`, {
       limit: "atomCharacters",
       most: MAX_ATOM_CHARACTERS,
@@ -49,6 +49,11 @@ export function atom<const Name extends string>(name: Name): Atom<Name> {
   interned.set(name, new WeakRef(made));
   collected.register(made, name);
   return made;
+}
+
+/** Whether an atom may be as long. */
+export function isAtomName(name: string): boolean {
+  return name.length <= MAX_ATOM_CHARACTERS || characters(name) <= MAX_ATOM_CHARACTERS;
 }
 
 /** Whether somebody holds the atom of that name, so that it costs nothing more. */

@@ -47,5 +47,6 @@ export function describe(value: unknown): string {
   if (value instanceof Set) return "a Set, which only Interlock nodes take: send an array";
   if (value instanceof Error) return "an Error, which only Interlock nodes take: send its message, or what happened";
   const prototype = Object.getPrototypeOf(value) as { readonly constructor?: { readonly name?: unknown } } | null;
-  return `an object of class ${String(prototype?.constructor?.name ?? "(unknown)")}`;
+  const name = prototype?.constructor?.name;
+  return `an object of class ${typeof name === "string" ? name : "(unknown)"}`;
 }

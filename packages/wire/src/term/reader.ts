@@ -9,7 +9,7 @@
 import { isUtf8 } from "node:buffer";
 
 import { WireError } from "../errors.ts";
-import { type Atom, atom, isKnownAtom } from "./atom.ts";
+import { type Atom, atom, isAtomName, isKnownAtom } from "./atom.ts";
 import { ByteCache, MOST_CACHED_BYTES } from "./byte-cache.ts";
 import {
   Binary,
@@ -262,7 +262,7 @@ export class TermReader {
   }
 
   #internAtom(name: string, at: number): Atom {
-    if (name.length > 255 && [...name].length > 255) this.#bad("an atom of more than 255 characters", at);
+    if (!isAtomName(name)) this.#bad("an atom of more than 255 characters", at);
     if (!isKnownAtom(name) && ++this.#newAtoms > this.limits.atoms) throw overLimit("atoms", this.limits);
     return atom(name);
   }
