@@ -7,6 +7,12 @@ export interface ClusterErrorDetails {
   readonly INTERLOCK_CONNECT: { readonly node: NodeName; readonly problem: string };
   /** The node's own listener or its registration. */
   readonly INTERLOCK_LISTEN: { readonly node: NodeName; readonly problem: string };
+  /** A function called on another node that gave no value. */
+  readonly INTERLOCK_REMOTE_CALL: {
+    readonly target: string;
+    readonly kind: "error" | "exit" | "throw" | "not_started";
+    readonly reason: unknown;
+  };
   /** An option that cannot be used. */
   readonly INTERLOCK_NODE_OPTION: { readonly option: string; readonly got: string; readonly expected: string };
 }
@@ -19,6 +25,8 @@ export const clusterHints: { readonly [Code in ClusterErrorCode]: string } = {
     "Check that the node runs, that its name server (epmd, port 4369) or fixed port is reachable from here, and that both have the same cookie.",
   INTERLOCK_LISTEN:
     "Check that no other node of that name runs on this machine, and that the port is free and allowed.",
+  INTERLOCK_REMOTE_CALL:
+    "The cause is what it failed with over there; undef means that the node does not offer that function.",
   INTERLOCK_NODE_OPTION: "Correct the option that the message names.",
 };
 

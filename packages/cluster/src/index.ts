@@ -5,4 +5,5 @@ export { ClusterError, type ClusterErrorCode, type ClusterErrorDetails, clusterH
 export type { NodeEvent } from "./node/net-kernel.ts";
 export { type ClusterNode, type CreateNodeOptions, createNode } from "./node/node.ts";
 export { type Address, type Listener, nodePorts, type Ports, type Socket, type SocketEvents } from "./ports.ts";
+export { type OnNodeOptions, onNode, type RemoteClient } from "./rpc/on-node.ts";
 export { type RemoteFunctions, type RemoteFunctionsOptions, remoteFunctions } from "./rpc/remote-functions.ts";

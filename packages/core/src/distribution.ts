@@ -3,7 +3,9 @@
  * from another node act here exactly as a local one does. No promise is made about this module between two versions.
  */
 import { GenBody } from "./behaviour/gen.ts";
+import { defaultNode, type LocalNode } from "./node.ts";
 import { IncomingCall, type RemoteCaller } from "./process/call.ts";
+import { currentProcess } from "./process/context.ts";
 import { exitSignal, linkBroken } from "./process/exit.ts";
 import type { ExitReason } from "./process/exit-reason.ts";
 import { CAST, Envelope } from "./process/mailbox.ts";
@@ -24,6 +26,13 @@ export type { Process } from "./process/process.ts";
 export type { Addressee, Network, Route } from "./process/route.ts";
 export { deliverMessage } from "./process/send.ts";
 export { spawnProcess } from "./process/spawn.ts";
+
+/** Who runs now: a process, or outside any the default node as its pid of no process. */
+export function callerOf(): { readonly node: LocalNode; readonly pid: LocalPid } {
+  const process = currentProcess();
+  const node = process?.node ?? defaultNode();
+  return { node, pid: process?.pid ?? node.nobody };
+}
 
 /** Whether calls and casts reach handlers there; a plain process takes them as messages. */
 export function isBehaviour(process: Process): boolean {

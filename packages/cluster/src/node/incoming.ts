@@ -86,6 +86,8 @@ export function receive(node: Receiver, peer: Peer, control: ControlMessage, pay
       return peer.watchedEnded(numberIn(control.ref), reasonIn(control, payload));
     case "SPAWN_REQUEST":
       return node.spawnRequest(peer, control, payload);
+    case "SPAWN_REPLY":
+      return peer.spawns.replied(numberIn(control.ref), control.result);
     default:
       return; // GROUP_LEADER, NODE_LINK and what nobody here asked for.
   }

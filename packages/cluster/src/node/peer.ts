@@ -25,6 +25,7 @@ import { messageTo, nameOrPid } from "./addressee.ts";
 import { reasonToTerm } from "./exit-terms.ts";
 import { castMessage, ownFailure, ownRefusal, ownReply, replyControl } from "./gen-protocol.ts";
 import { noConnection, OutgoingCalls } from "./outgoing-calls.ts";
+import { OutgoingSpawns, type RemoteStart, type SpawnWaiter } from "./outgoing-spawns.ts";
 import { WeakTable } from "./weak-table.ts";
 
 /** The open connection to a node, as a peer uses it. */
@@ -121,6 +122,7 @@ export class Peer implements Route {
   /** What waits for the connection; undefined once it is there, or over. */
   #waiting: Waiting[] | undefined = [];
   readonly calls: OutgoingCalls = new OutgoingCalls();
+  readonly spawns: OutgoingSpawns = new OutgoingSpawns();
   readonly #monitors = new Map<number, { readonly monitor: LocalMonitor; readonly to: Addressee }>();
   readonly #links = new Map<LocalPid, Set<LocalPid>>();
   /** Our unlinks that the other side has not acknowledged yet: a link of its that crosses one is void. */
@@ -173,6 +175,7 @@ export class Peer implements Route {
     for (const watcher of watchers) watcher.stop();
     for (const one of waiting) one(undefined);
     this.calls.close();
+    this.spawns.close();
     for (const { monitor } of monitors) fire(monitor, "noconnection");
     for (const { from, to } of links) if (from.process !== undefined) linkEnded(to, from.process, "noconnection");
   }
@@ -331,7 +334,7 @@ export class Peer implements Route {
 
   /** The DOWN of a monitor of ours, or of the one that comes with a call. */
   watchedEnded(ref: number, reason: ExitReason): void {
-    if (this.calls.failed(ref, reason)) return;
+    if (this.calls.failed(ref, reason) || this.spawns.ended(ref, reason)) return;
     const active = this.#monitors.get(ref);
     this.#monitors.delete(ref);
     if (active?.monitor.target !== undefined) fire(active.monitor, reason);
@@ -351,6 +354,13 @@ export class Peer implements Route {
   sendDown(from: LocalPid | string, to: RemotePid, ref: Reference, reason: ExitReason): void {
     if (this.#link === undefined) return;
     this.#tell(this.#link, { type: "PAYLOAD_MONITOR_P_EXIT", from: nameOrPid(from), to, ref }, reason);
+  }
+
+  /** Starts a process there. Only over a connection that is open. @returns what ends the interest in it. */
+  startThere(from: LocalPid, what: RemoteStart, waiter: SpawnWaiter): () => void {
+    if (this.#link !== undefined) return this.spawns.start(this.#link, from, what, waiter);
+    waiter.ended("noconnection");
+    return () => undefined;
   }
 
   /** Whether the other side is an Interlock node. */

@@ -22,7 +22,7 @@ export function spawnRequested(node: LocalNode, peer: Peer, request: SpawnReques
     peer.answer({ type: "SPAWN_REPLY", ref, to: from, flags: 0, result: atom(why) });
   const options = Array.isArray(request.options) ? request.options : undefined;
   if (options === undefined) return refuse("badopt");
-  const run = runOf(request, payload);
+  const run = runOf(request, payload, peer.rich);
   if (run === undefined) return refuse("badarg");
   const process = spawnProcess(node, run, undefined, false, undefined);
   const flags = (hasOption(options, "link") ? LINK : 0) | (hasOption(options, "monitor") ? MONITOR : 0);
@@ -40,9 +40,9 @@ function hasOption(options: readonly unknown[], name: string): boolean {
 type Run = (self: Self<unknown>) => Promise<void>;
 
 /** What the process does; undefined for arguments that are no list of that length. */
-function runOf(request: SpawnRequest, payload: Payload): Run | undefined {
+function runOf(request: SpawnRequest, payload: Payload, rich: boolean): Run | undefined {
   const [module, name] = [request.module.name, request.function.name];
-  if (module === "erpc" && name === "execute_call" && request.arity === 4) return erpcCall(payload);
+  if (module === "erpc" && name === "execute_call" && request.arity === 4) return erpcCall(payload, rich);
   if (module === "erpc" && name === "execute_cast" && request.arity === 3) return erpcCast(payload);
   const offered = offeredModule(module);
   const args = listOf(payload(offered?.terms ?? "natural"));
@@ -53,7 +53,7 @@ function runOf(request: SpawnRequest, payload: Payload): Run | undefined {
 }
 
 /** `[Ref, Module, Function, Arguments]`: the outcome is the exit reason. @see erpc(3) */
-function erpcCall(payload: Payload): Run | undefined {
+function erpcCall(payload: Payload, rich: boolean): Run | undefined {
   const given = erpcArguments(payload, 1);
   if (given === undefined) return undefined;
   const {
@@ -65,7 +65,7 @@ function erpcCall(payload: Payload): Run | undefined {
   } = given;
   return async function erpc(self) {
     // Not thrown: an outcome is no crash, and nobody needs a report of it.
-    exit(self.pid, (await outcomeOf(ref, offered, module, name, args)) as never);
+    exit(self.pid, (await outcomeOf(ref, offered, module, name, args, rich)) as never);
   };
 }
 
@@ -110,12 +110,14 @@ async function outcomeOf(
   module: Atom,
   name: Atom,
   args: readonly unknown[],
+  rich: boolean,
 ): Promise<Tuple> {
   try {
     return tuple(ref, atom("return"), await callOffered(offered, module, name, args));
   } catch (error) {
     if (error instanceof ProcessExit) return tuple(ref, atom("exit"), reasonToTerm(error.reason, false));
     if (!(error instanceof Error)) return tuple(ref, atom("throw"), error);
+    if (rich && !(error instanceof ErlangError)) return tuple(ref, atom("error"), error, []);
     const [reason, stack] = (reasonToTerm({ error }, false) as Tuple).elements;
     return tuple(ref, atom("error"), reason, stack);
   }
