@@ -6,7 +6,14 @@
 import type { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
-import { createConnection, createServer, type Socket as NetSocket, type Server } from "node:net";
+import { createConnection, createServer, isIP, type Socket as NetSocket, type Server } from "node:net";
+import {
+  checkServerIdentity,
+  connect,
+  createServer as createTlsServer,
+  type PeerCertificate,
+  TLSSocket,
+} from "node:tls";
 import { unowned } from "@interlock/core";
 
 export interface Address {
@@ -26,6 +33,8 @@ export interface SocketEvents {
 
 export interface Socket {
   readonly remote: string;
+  /** Whether the peer has shown a certificate for that host; without TLS there is none to show, and this is true. */
+  isFor(host: string): boolean;
   /** Bytes that were written and have not left yet. */
   readonly buffered: number;
   open(events: SocketEvents): void;
@@ -37,6 +46,16 @@ export interface Socket {
   destroy(): void;
 }
 
+/** PEM texts of one node: its key, its certificate, and who may sign those of the others. */
+export interface Credentials {
+  readonly key: string;
+  readonly cert: string;
+  readonly ca: string;
+}
+
+/** Asked for every connection, so that renewed certificates serve from the next one on. */
+export type CredentialsSource = () => Credentials;
+
 export interface Listener {
   readonly address: Address;
   /** Takes no more connections; those that are open stay. */
@@ -44,9 +63,9 @@ export interface Listener {
 }
 
 export interface Ports {
-  /** Rejects as `node:net` does, with a `code`. */
-  listen(at: Address, accepted: (socket: Socket) => void): Promise<Listener>;
-  dial(to: Address, signal: AbortSignal): Promise<Socket>;
+  /** With TLS both sides show certificates; whoever has none that fits is given to `refused`. Rejects as `node:net` does. */
+  listen(at: Address, accepted: (socket: Socket) => void, tls?: SecureListening): Promise<Listener>;
+  dial(to: Address, signal: AbortSignal, credentials?: CredentialsSource): Promise<Socket>;
   /** 32 bits that nobody can guess. */
   challenge(): number;
   environment(name: string): string | undefined;
@@ -54,14 +73,27 @@ export interface Ports {
   secretFile(path: string): Promise<{ readonly text: string; readonly mode: number } | undefined>;
 }
 
+export interface SecureListening {
+  readonly credentials: CredentialsSource;
+  refused(error: Error, remote: string): void;
+}
+
 class NodeSocket implements Socket {
   readonly #socket: NetSocket;
+  #failure: Error | undefined;
 
   constructor(socket: NetSocket) {
     this.#socket = socket;
     socket.setNoDelay(true);
     socket.setKeepAlive(true);
     socket.pause();
+    socket.on("error", (error) => {
+      this.#failure = error;
+    });
+  }
+
+  isFor(host: string): boolean {
+    return !(this.#socket instanceof TLSSocket) || nameProblem(host, this.#socket.getPeerCertificate()) === undefined;
   }
 
   get remote(): string {
@@ -73,14 +105,10 @@ class NodeSocket implements Socket {
   }
 
   open(events: SocketEvents): void {
-    let failure: Error | undefined;
     this.#socket
       .on("data", (bytes: Buffer) => events.data(bytes))
       .on("drain", () => events.drained())
-      .on("error", (error) => {
-        failure = error;
-      })
-      .on("close", () => events.closed(failure));
+      .on("close", () => events.closed(this.#failure));
     this.#socket.resume();
   }
 
@@ -92,7 +120,8 @@ class NodeSocket implements Socket {
   }
 
   end(): void {
-    this.#socket.end();
+    // Not end(): a peer that never closes its side would keep it open.
+    this.#socket.destroySoon();
   }
 
   destroy(): void {
@@ -100,13 +129,44 @@ class NodeSocket implements Socket {
   }
 }
 
+const HANDSHAKE_MS = 7_000;
+
+/** What takes a connection that was accepted through its TLS handshake. */
+function securing(
+  { credentials, refused }: SecureListening,
+  accepted: (socket: NetSocket) => void,
+): (socket: NetSocket) => void {
+  const remoteOf = (socket: NetSocket): string => `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? "?"}`;
+  const options = { minVersion: "TLSv1.3", requestCert: true, rejectUnauthorized: true } as const;
+  const server = createTlsServer({ ...options, handshakeTimeout: HANDSHAKE_MS }, accepted);
+  server.on("tlsClientError", (error, socket) => refused(error, remoteOf(socket)));
+  return (socket) => {
+    try {
+      server.setSecureContext({ ...credentials(), ...options });
+    } catch (error) {
+      socket.destroy();
+      return refused(error as Error, remoteOf(socket));
+    }
+    server.emit("connection", socket);
+  };
+}
+
+/** Why a certificate is not for that host; a host that is an address may stand there as a name, as OTP 25 wants it. */
+function nameProblem(host: string, certificate: PeerCertificate): Error | undefined {
+  const problem = checkServerIdentity(host, certificate);
+  if (problem === undefined || isIP(host) === 0) return problem;
+  const names = (certificate.subjectaltname ?? "").split(", ");
+  return names.includes(`DNS:${host}`) ? undefined : problem;
+}
+
 /** Node.js itself. Its sockets belong to no process: an error of one is the link's end, never a process'. */
 export const nodePorts: Ports = {
-  listen: (at, accepted) =>
+  listen: (at, accepted, tls) =>
     unowned(
       () =>
         new Promise((resolve, reject) => {
-          const server: Server = createServer((socket) => accepted(new NodeSocket(socket)));
+          const open = (socket: NetSocket): void => accepted(new NodeSocket(socket));
+          const server: Server = createServer(tls === undefined ? open : securing(tls, open));
           server.once("error", reject);
           server.listen({ host: at.host, port: at.port }, () => {
             server.off("error", reject);
@@ -121,12 +181,23 @@ export const nodePorts: Ports = {
           });
         }),
     ),
-  dial: (to, signal) =>
+  dial: (to, signal, credentials) =>
     unowned(
       () =>
         new Promise((resolve, reject) => {
           if (signal.aborted) return reject(signal.reason as Error);
-          const socket = createConnection({ host: to.host, port: to.port });
+          const { host, port } = to;
+          const socket =
+            credentials === undefined
+              ? createConnection({ host, port })
+              : connect({
+                  ...credentials(),
+                  host,
+                  port,
+                  minVersion: "TLSv1.3",
+                  ...(isIP(host) === 0 && { servername: host }),
+                  checkServerIdentity: (_name, certificate) => nameProblem(host, certificate),
+                });
           const aborted = (): void => {
             socket.destroy(signal.reason as Error);
           };
@@ -135,7 +206,7 @@ export const nodePorts: Ports = {
             signal.removeEventListener("abort", aborted);
             reject(error);
           });
-          socket.once("connect", () => {
+          socket.once(credentials === undefined ? "connect" : "secureConnect", () => {
             signal.removeEventListener("abort", aborted);
             socket.removeAllListeners("error");
             resolve(new NodeSocket(socket));

@@ -15,7 +15,7 @@ import {
   VISIBLE_NODE_FLAGS,
 } from "@interlock/wire";
 import { ClusterError } from "../errors.ts";
-import type { Address, Ports, Socket, SocketEvents } from "../ports.ts";
+import type { Address, CredentialsSource, Ports, Socket, SocketEvents } from "../ports.ts";
 import { takesTerms, watchersOf } from "./attached.ts";
 import { shakeHands } from "./handshake-session.ts";
 import { NodeIdentities } from "./identities.ts";
@@ -32,6 +32,7 @@ export interface NetKernelOptions {
   readonly cookie: string;
   readonly visible: boolean;
   readonly ports: Ports;
+  readonly credentials: CredentialsSource | undefined;
   /** Where a node listens. Rejects when that cannot be told, or nobody has the name. */
   readonly lookup: (name: NodeName, signal: AbortSignal) => Promise<Address>;
   readonly tickMs: number;
@@ -173,7 +174,7 @@ export class NetKernel implements Network, Receiver {
   readonly #problems = new WeakMap<Peer, Error>();
 
   async #dial(peer: Peer): Promise<void> {
-    const { lookup, ports, handshakeMs, local } = this.#options;
+    const { lookup, ports, handshakeMs, local, credentials } = this.#options;
     const limit = new AbortController();
     const timer = local.runtime.timers.set(
       () => limit.abort(new Error(`no connection within ${handshakeMs} ms`)),
@@ -181,7 +182,7 @@ export class NetKernel implements Network, Receiver {
     );
     let socket: Socket;
     try {
-      socket = await ports.dial(await lookup(peer.name, limit.signal), limit.signal);
+      socket = await ports.dial(await lookup(peer.name, limit.signal), limit.signal, credentials);
     } finally {
       local.runtime.timers.clear(timer);
     }
@@ -217,6 +218,13 @@ export class NetKernel implements Network, Receiver {
       (established) => {
         const name = established.peer as NodeName;
         if (this.#stopped) return established.socket.destroy();
+        if (!socket.isFor(hostOf(name))) {
+          socket.destroy();
+          return this.#warn(
+            `a connection from ${socket.remote} was refused`,
+            new Error(`its certificate is not for ${name}`),
+          );
+        }
         this.#up.get(name)?.link.close("superseded by a new connection");
         const peer = this.#dialing.get(name) ?? new Peer(name, (error) => this.#warn(`a message to ${name}`, error));
         this.#established(peer, established);
@@ -291,4 +299,8 @@ export class NetKernel implements Network, Receiver {
     const at = local.runtime.clock.wallTime();
     local.report({ type: "warning", pid: undefined, label: name, text, details, at });
   }
+}
+
+function hostOf(name: NodeName): string {
+  return name.slice(name.indexOf("@") + 1);
 }

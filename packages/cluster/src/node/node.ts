@@ -1,9 +1,8 @@
 /** A node of a cluster: its name, its listener, its connections. @see net_kernel(3) */
 import { defaultNode, type LocalNode, type NodeName } from "@interlock/core";
-import { lookupNode, type Registration, registerNode } from "../epmd/client.ts";
-import { startEpmd } from "../epmd/server.ts";
+import { addressOf, Directory } from "../epmd/directory.ts";
 import { ClusterError } from "../errors.ts";
-import { type Address, type Listener, nodePorts, type Ports } from "../ports.ts";
+import { type Address, type CredentialsSource, type Listener, nodePorts, type Ports, type Socket } from "../ports.ts";
 import { cookieOf } from "./cookie.ts";
 import { NetKernel, type NodeEvent } from "./net-kernel.ts";
 import { startSystemProcesses } from "./system-processes.ts";
@@ -13,6 +12,8 @@ export interface CreateNodeOptions {
   readonly name: NodeName;
   /** The secret that all nodes share, or `{ file }` (mode 0400). Default: the environment variable INTERLOCK_COOKIE. */
   readonly cookie?: string | { readonly file: string };
+  /** TLS 1.3 with certificates on both sides; asked for every connection, so renewed ones serve without a restart. */
+  readonly tls?: CredentialsSource;
   /** Where to listen; default the loopback interface, and a port that is free. */
   readonly listen?: Partial<Address>;
   /** The name server of the machine; default 127.0.0.1:4369, hosted by this node if none runs there. */
@@ -71,20 +72,22 @@ export async function createNode(options: CreateNodeOptions): Promise<ClusterNod
   const handshakeMs = options.handshakeMs ?? DEFAULT_HANDSHAKE_MS;
   const epmd = { ...DEFAULT_EPMD, ...options.epmd };
   let kernel: NetKernel | undefined;
-  const listener = await listen(name, ports, { ...DEFAULT_LISTEN, ...options.listen }, (socket) =>
-    kernel === undefined ? socket.destroy() : kernel.accept(socket),
-  );
+  const warn = (text: string, details: unknown): void =>
+    local.report({ type: "warning", pid: undefined, label: name, text, details, at: local.runtime.clock.wallTime() });
+  const tls = options.tls && {
+    credentials: options.tls,
+    refused: (error: Error, from: string) => warn(`a connection from ${from} was refused`, error),
+  };
+  const at = { ...DEFAULT_LISTEN, ...options.listen };
+  const accepted = (socket: Socket): void => (kernel === undefined ? socket.destroy() : kernel.accept(socket));
+  const listener = await ports.listen(at, accepted, tls).catch((cause: unknown) => {
+    const problem = (cause as Error).message;
+    throw new ClusterError("INTERLOCK_LISTEN", `Cannot start ${name}: ${problem}`, { node: name, problem }, { cause });
+  });
   const directory =
     options.lookup === undefined
       ? await Directory.join(ports, epmd, name, listener.address.port, options.visible === true, (details) =>
-          local.report({
-            type: "warning",
-            pid: undefined,
-            label: name,
-            text: "is not registered with the name server any more",
-            details,
-            at: local.runtime.clock.wallTime(),
-          }),
+          warn("is not registered with the name server any more", details),
         ).catch(async (error: unknown) => {
           await listener.close();
           throw error;
@@ -97,6 +100,7 @@ export async function createNode(options: CreateNodeOptions): Promise<ClusterNod
     cookie,
     visible: options.visible === true,
     ports,
+    credentials: options.tls,
     lookup: options.lookup ?? ((other, signal) => addressOf(ports, epmd, other, signal)),
     tickMs: options.tickMs ?? DEFAULT_TICK_MS,
     handshakeMs,
@@ -104,8 +108,8 @@ export async function createNode(options: CreateNodeOptions): Promise<ClusterNod
     mostBytes: options.mostBytes ?? DEFAULT_MOST_BYTES,
   });
   local.join(name, kernel);
-  await startSystemProcesses(local);
-  return new RunningNode(name, local, kernel, listener, directory);
+  const endSystem = await startSystemProcesses(local);
+  return new RunningNode(name, local, kernel, listener, directory, endSystem);
 }
 
 class RunningNode implements ClusterNode {
@@ -114,6 +118,7 @@ class RunningNode implements ClusterNode {
   readonly #kernel: NetKernel;
   readonly #listener: Listener;
   readonly #directory: Directory | undefined;
+  readonly #endSystem: () => void;
 
   constructor(
     name: NodeName,
@@ -121,7 +126,9 @@ class RunningNode implements ClusterNode {
     kernel: NetKernel,
     listener: Listener,
     directory: Directory | undefined,
+    endSystem: () => void,
   ) {
+    this.#endSystem = endSystem;
     this.name = name;
     this.#local = local;
     this.#kernel = kernel;
@@ -151,6 +158,7 @@ class RunningNode implements ClusterNode {
 
   async stop(): Promise<void> {
     this.#directory?.leave();
+    this.#endSystem();
     this.#kernel.stop();
     this.#local.leave();
     await this.#listener.close();
@@ -159,111 +167,6 @@ class RunningNode implements ClusterNode {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
-}
-
-/**
- * This node's entry with the machine's name server, which it hosts itself if nobody does. When the host ends, one of those
- * that are left takes the port over and all register again.
- */
-class Directory {
-  readonly #ports: Ports;
-  readonly #epmd: Address;
-  readonly #register: (signal: AbortSignal) => Promise<Registration | undefined>;
-  readonly #failed: (error: unknown) => void;
-  #server: Listener | undefined;
-  #registration: Registration | undefined;
-  #left = false;
-
-  private constructor(
-    ports: Ports,
-    epmd: Address,
-    register: (signal: AbortSignal) => Promise<Registration | undefined>,
-    failed: (error: unknown) => void,
-  ) {
-    this.#ports = ports;
-    this.#epmd = epmd;
-    this.#register = register;
-    this.#failed = failed;
-  }
-
-  /** `failed` is told when the entry is lost and cannot be had again. */
-  static async join(
-    ports: Ports,
-    epmd: Address,
-    name: NodeName,
-    port: number,
-    visible: boolean,
-    failed: (error: unknown) => void,
-  ): Promise<Directory> {
-    const entry = {
-      name: aliveOf(name),
-      port,
-      type: visible ? "visible" : "hidden",
-      highestVersion: 6,
-      lowestVersion: 5,
-      extra: new Uint8Array(0),
-    } as const;
-    const directory = new Directory(ports, epmd, (signal) => registerNode(ports, epmd, entry, signal), failed);
-    if (await directory.#enter()) return directory;
-    directory.leave();
-    const problem = `the name is taken at ${epmd.host}:${epmd.port}`;
-    throw new ClusterError("INTERLOCK_LISTEN", `Cannot start ${name}: ${problem}`, { node: name, problem });
-  }
-
-  get creation(): number {
-    return this.#registration?.creation ?? 0;
-  }
-
-  /** False: the name is taken. */
-  async #enter(): Promise<boolean> {
-    const { signal } = new AbortController();
-    try {
-      this.#registration = await this.#register(signal);
-    } catch {
-      // Nobody answers there: this node hosts it, unless another one was quicker.
-      this.#server = await startEpmd(this.#ports, this.#epmd).catch(() => undefined);
-      this.#registration = await this.#register(signal);
-    }
-    void this.#registration?.ended.then(() => this.#lost());
-    return this.#registration !== undefined;
-  }
-
-  /** Its host has ended. */
-  #lost(): void {
-    if (!this.#left) this.#enter().catch((error: unknown) => this.#failed(error));
-  }
-
-  leave(): void {
-    this.#left = true;
-    this.#registration?.close();
-    void this.#server?.close();
-  }
-}
-
-async function listen(
-  name: NodeName,
-  ports: Ports,
-  at: Address,
-  accepted: Parameters<Ports["listen"]>[1],
-): Promise<Listener> {
-  try {
-    return await ports.listen(at, accepted);
-  } catch (cause) {
-    const problem = (cause as Error).message;
-    throw new ClusterError("INTERLOCK_LISTEN", `Cannot start ${name}: ${problem}`, { node: name, problem }, { cause });
-  }
-}
-
-async function addressOf(ports: Ports, epmd: Address, name: NodeName, signal: AbortSignal): Promise<Address> {
-  const host = name.slice(name.indexOf("@") + 1);
-  // Each machine has its own; the port is the same everywhere.
-  const found = await lookupNode(ports, { host, port: epmd.port }, aliveOf(name), signal);
-  if (found === undefined) throw new Error(`no node of that name is registered at ${host}:${epmd.port}`);
-  return { host, port: found.port };
-}
-
-function aliveOf(name: NodeName): string {
-  return name.slice(0, name.indexOf("@"));
 }
 
 function checkName(name: NodeName): void {

@@ -1,5 +1,15 @@
 /** The processes that Erlang's nodes expect to find on every node, under their own names. */
-import { genServer, type LocalNode, local, noreply, type Pid, reply, type SystemMessage, send } from "@interlock/core";
+import {
+  exit,
+  genServer,
+  type LocalNode,
+  local,
+  noreply,
+  type Pid,
+  reply,
+  type SystemMessage,
+  send,
+} from "@interlock/core";
 import { spawnProcess } from "@interlock/core/distribution";
 import { atom, Tuple, tuple } from "@interlock/wire";
 
@@ -22,16 +32,18 @@ const Rex = genServer({
   },
 });
 
-/** Starts them on `node`; they end with it. */
-export function startSystemProcesses(node: LocalNode): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+/** Starts them on `node`. @returns what ends them. */
+export async function startSystemProcesses(node: LocalNode): Promise<() => void> {
+  const { promise, resolve, reject } = Promise.withResolvers<readonly Pid[]>();
   spawnProcess(
     node,
     async function kernel() {
       try {
-        await NetKernelServer.named(local("net_kernel")).start();
-        await Rex.named(local("rex")).start(node.name);
-        resolve();
+        const started = [
+          await NetKernelServer.named(local("net_kernel")).start(),
+          await Rex.named(local("rex")).start(node.name),
+        ];
+        resolve(started.map(({ pid }) => pid));
       } catch (error) {
         reject(error as Error);
       }
@@ -40,5 +52,8 @@ export function startSystemProcesses(node: LocalNode): Promise<void> {
     false,
     undefined,
   );
-  return promise;
+  const pids = await promise;
+  return () => {
+    for (const pid of pids) exit(pid, "shutdown");
+  };
 }
