@@ -1,9 +1,24 @@
 /** The public names of @interlock/cluster, and nothing else. */
 
-export { Atom, atom, Tuple, tuple } from "@interlock/wire";
+export {
+  Atom,
+  atom,
+  Binary,
+  BitString,
+  Charlist,
+  Float,
+  Fun,
+  ImproperList,
+  Port,
+  Tuple,
+  tuple,
+} from "@interlock/wire";
 export { ClusterError, type ClusterErrorCode, type ClusterErrorDetails, clusterHints } from "./errors.ts";
+export { exactTerms } from "./node/exact-terms.ts";
+export { ErlangError } from "./node/exit-terms.ts";
 export type { NodeEvent } from "./node/net-kernel.ts";
 export { type ClusterNode, type CreateNodeOptions, createNode } from "./node/node.ts";
 export { type Address, type Listener, nodePorts, type Ports, type Socket, type SocketEvents } from "./ports.ts";
 export { type OnNodeOptions, onNode, type RemoteClient } from "./rpc/on-node.ts";
 export { type RemoteFunctions, type RemoteFunctionsOptions, remoteFunctions } from "./rpc/remote-functions.ts";
+export { connect, type RemoteNode } from "./rpc/remote-node.ts";

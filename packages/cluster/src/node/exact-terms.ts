@@ -19,7 +19,8 @@ import { useTerms } from "./attached.ts";
  *   },
  *   calls: { echo: (_ctx, term: unknown) => reply(term) },
  * });
- * console.log(await Echo.call(await Echo.start(), "echo", 1)); // 1
+ * const echo = await Echo.start();
+ * console.log(await echo.call.echo(1)); // 1
  */
 export function exactTerms(): void {
   const { process } = callerOf().pid;

@@ -2,7 +2,7 @@
  * The connections of one node: dialing, accepting, which of two simultaneous ones stays, and who is told of a node that
  * came or went. OTP's net_kernel.
  */
-import type { LocalNode, NodeName } from "@interlock/core";
+import type { AnyGenServer, LocalNode, NodeName } from "@interlock/core";
 import type { LocalPid, Network, Process } from "@interlock/core/distribution";
 import {
   type Atom,
@@ -16,6 +16,8 @@ import {
 } from "@interlock/wire";
 import { ClusterError } from "../errors.ts";
 import type { Address, CredentialsSource, Ports, Socket, SocketEvents } from "../ports.ts";
+import { type OfferedModule, offeredModule } from "../rpc/remote-functions.ts";
+import { modulesOf, NODE_MODULE, startHere } from "../rpc/remote-node.ts";
 import { takesTerms, watchersOf } from "./attached.ts";
 import { shakeHands } from "./handshake-session.ts";
 import { NodeIdentities } from "./identities.ts";
@@ -30,6 +32,8 @@ export interface NetKernelOptions {
   readonly name: NodeName;
   readonly creation: number;
   readonly cookie: string;
+  /** What other nodes may start here. */
+  readonly modules: readonly AnyGenServer[];
   readonly visible: boolean;
   readonly ports: Ports;
   readonly credentials: CredentialsSource | undefined;
@@ -67,6 +71,7 @@ export class NetKernel implements Network, Receiver {
   readonly #lives = new WeakTable<string, NodeLife>();
   readonly #watching = new Set<(event: NodeEvent) => void>();
   readonly #shaking = new Set<Socket>();
+  readonly #ownFunctions: OfferedModule;
   #lifeIndex = 0;
   #stopped = false;
 
@@ -75,6 +80,11 @@ export class NetKernel implements Network, Receiver {
     this.name = atom(options.name);
     this.creation = options.creation;
     this.identities = new NodeIdentities(this);
+    const modules = modulesOf(options.modules);
+    this.#ownFunctions = {
+      terms: "natural",
+      functions: { start: (name, version, args) => startHere(modules, name, version, args) },
+    };
   }
 
   // Identifiers
@@ -104,8 +114,11 @@ export class NetKernel implements Network, Receiver {
     return takesTerms(process);
   }
 
+  readonly #offer = (module: string): OfferedModule | undefined =>
+    module === NODE_MODULE ? this.#ownFunctions : offeredModule(module);
+
   spawnRequest(peer: Peer, control: SpawnRequest, args: Payload): void {
-    spawnRequested(this.#options.local, peer, control, args);
+    spawnRequested(this.#options.local, this.#offer, peer, control, args);
   }
 
   // Nodes

@@ -1,5 +1,5 @@
 /** A node of a cluster: its name, its listener, its connections. @see net_kernel(3) */
-import { defaultNode, type LocalNode, type NodeName } from "@interlock/core";
+import { type AnyGenServer, defaultNode, type LocalNode, type NodeName } from "@interlock/core";
 import { addressOf, Directory } from "../epmd/directory.ts";
 import { ClusterError } from "../errors.ts";
 import { type Address, type CredentialsSource, type Listener, nodePorts, type Ports, type Socket } from "../ports.ts";
@@ -14,6 +14,8 @@ export interface CreateNodeOptions {
   readonly cookie?: string | { readonly file: string };
   /** TLS 1.3 with certificates on both sides; asked for every connection, so renewed ones serve without a restart. */
   readonly tls?: CredentialsSource;
+  /** What other nodes may start here: `node.spawn(Bank, …)`. */
+  readonly modules?: readonly AnyGenServer[];
   /** Where to listen; default the loopback interface, and a port that is free. */
   readonly listen?: Partial<Address>;
   /** The name server of the machine; default 127.0.0.1:4369, hosted by this node if none runs there. */
@@ -98,6 +100,7 @@ export async function createNode(options: CreateNodeOptions): Promise<ClusterNod
     name,
     creation: directory?.creation ?? (ports.challenge() | 4) >>> 0,
     cookie,
+    modules: options.modules ?? [],
     visible: options.visible === true,
     ports,
     credentials: options.tls,

@@ -7,7 +7,7 @@
 import { exit, type LocalNode, ProcessExit, type Self } from "@interlock/core";
 import { linkedFrom, type Reference, type RemotePid, spawnProcess } from "@interlock/core/distribution";
 import { Atom, atom, type ControlMessage, ImproperList, type Payload, Tuple, tuple } from "@interlock/wire";
-import { type OfferedModule, offeredFunction, offeredModule } from "../rpc/remote-functions.ts";
+import { type OfferedModule, offeredFunction } from "../rpc/remote-functions.ts";
 import { ErlangError, reasonToTerm } from "./exit-terms.ts";
 import type { Peer } from "./peer.ts";
 
@@ -16,13 +16,22 @@ export type SpawnRequest = Extract<ControlMessage, { type: "SPAWN_REQUEST" }>;
 const LINK = 1;
 const MONITOR = 2;
 
-export function spawnRequested(node: LocalNode, peer: Peer, request: SpawnRequest, payload: Payload): void {
+/** What this node offers under the name of a module. */
+export type Offer = (module: string) => OfferedModule | undefined;
+
+export function spawnRequested(
+  node: LocalNode,
+  offer: Offer,
+  peer: Peer,
+  request: SpawnRequest,
+  payload: Payload,
+): void {
   const { ref, from } = request;
   const refuse = (why: string): void =>
     peer.answer({ type: "SPAWN_REPLY", ref, to: from, flags: 0, result: atom(why) });
   const options = Array.isArray(request.options) ? request.options : undefined;
   if (options === undefined) return refuse("badopt");
-  const run = runOf(request, payload, peer.rich);
+  const run = runOf(offer, request, payload, peer.rich);
   if (run === undefined) return refuse("badarg");
   const process = spawnProcess(node, run, undefined, false, undefined);
   const flags = (hasOption(options, "link") ? LINK : 0) | (hasOption(options, "monitor") ? MONITOR : 0);
@@ -40,11 +49,11 @@ function hasOption(options: readonly unknown[], name: string): boolean {
 type Run = (self: Self<unknown>) => Promise<void>;
 
 /** What the process does; undefined for arguments that are no list of that length. */
-function runOf(request: SpawnRequest, payload: Payload, rich: boolean): Run | undefined {
+function runOf(offer: Offer, request: SpawnRequest, payload: Payload, rich: boolean): Run | undefined {
   const [module, name] = [request.module.name, request.function.name];
-  if (module === "erpc" && name === "execute_call" && request.arity === 4) return erpcCall(payload, rich);
-  if (module === "erpc" && name === "execute_cast" && request.arity === 3) return erpcCast(payload);
-  const offered = offeredModule(module);
+  if (module === "erpc" && name === "execute_call" && request.arity === 4) return erpcCall(offer, payload, rich);
+  if (module === "erpc" && name === "execute_cast" && request.arity === 3) return erpcCast(offer, payload);
+  const offered = offer(module);
   const args = listOf(payload(offered?.terms ?? "natural"));
   if (args === undefined || args.length !== request.arity) return undefined;
   return async function spawned() {
@@ -53,8 +62,8 @@ function runOf(request: SpawnRequest, payload: Payload, rich: boolean): Run | un
 }
 
 /** `[Ref, Module, Function, Arguments]`: the outcome is the exit reason. @see erpc(3) */
-function erpcCall(payload: Payload, rich: boolean): Run | undefined {
-  const given = erpcArguments(payload, 1);
+function erpcCall(offer: Offer, payload: Payload, rich: boolean): Run | undefined {
+  const given = erpcArguments(offer, payload, 1);
   if (given === undefined) return undefined;
   const {
     before: [ref],
@@ -69,8 +78,8 @@ function erpcCall(payload: Payload, rich: boolean): Run | undefined {
   };
 }
 
-function erpcCast(payload: Payload): Run | undefined {
-  const given = erpcArguments(payload, 0);
+function erpcCast(offer: Offer, payload: Payload): Run | undefined {
+  const given = erpcArguments(offer, payload, 0);
   if (given === undefined) return undefined;
   return async function erpc() {
     await callOffered(given.offered, given.module, given.name, given.args);
@@ -78,6 +87,7 @@ function erpcCast(payload: Payload): Run | undefined {
 }
 
 function erpcArguments(
+  offer: Offer,
   payload: Payload,
   before: number,
 ):
@@ -94,7 +104,7 @@ function erpcArguments(
   const module = exact?.[before];
   const name = exact?.[before + 1];
   if (exact === undefined || !(module instanceof Atom) || !(name instanceof Atom)) return undefined;
-  const offered = offeredModule(module.name);
+  const offered = offer(module.name);
   const given = offered?.terms === "exact" ? exact : listOf(payload("natural"));
   const args = listOf(given?.[before + 2]);
   return args && { before: exact.slice(0, before), module, name, args, offered };
