@@ -7,7 +7,7 @@ import type { Atom } from "../term/atom.ts";
 
 export const CACHE_SLOTS = 2_048;
 /** The index of a message's atom is one byte, and OTP never uses 255. */
-export const MOST_REFERENCES = 255;
+const MOST_REFERENCES = 255;
 
 /** The sender's table, and which atoms the message at hand refers to. */
 export class AtomCacheSender {

@@ -13,6 +13,8 @@ import { protocolError } from "./protocol-error.ts";
 
 /** OTP's own: a message of more bytes is cut into pieces of so many. */
 export const FRAGMENT_BYTES = 65_536;
+/** A message is given room for all its pieces at once, up to so many bytes; from there on it grows as they come. */
+const MOST_CLAIMED_BYTES = 1_048_576;
 /** 131, 69 or 70, and the two numbers. */
 export const FRAGMENT_HEAD_BYTES = 18;
 
@@ -69,7 +71,9 @@ export class Reassembly {
     if (fragment === 0n) throw protocolError("a fragment with the number 0");
     if (this.#open.has(id)) throw protocolError(`a second beginning of the sequence ${id}`);
     if (this.#open.size >= this.#limits.sequences) throw this.#overLimit("sequences");
-    const sequence: Sequence = { atoms, bytes: Buffer.alloc(0), length: 0, fragment };
+    const claimed = data.length + (Number(fragment) - 1) * FRAGMENT_BYTES;
+    const bytes = Buffer.allocUnsafeSlow(Math.min(claimed, MOST_CLAIMED_BYTES));
+    const sequence: Sequence = { atoms, bytes, length: 0, fragment };
     this.#open.set(id, sequence);
     return this.#append(id, sequence, data);
   }

@@ -136,7 +136,7 @@ test("a name belongs to the connection that registered it until that one closes"
 
 test("every registration has another creation, never one below 4", () => {
   const registry = new EpmdRegistry({ port: 4369, creation: 0xffff_fffd });
-  const creations = [..."abcdef"].map((name) =>
+  const creations = ["a", "b", "c", "d", "e", "f"].map((name) =>
     creationIn(ask(registry, { type: "ALIVE2_REQ", node: node(name) }).output),
   );
   expect(creations).toEqual([0xffff_fffe, 0xffff_ffff, 4, 5, 6, 7]);

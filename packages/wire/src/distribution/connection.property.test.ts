@@ -1,0 +1,102 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+
+import { type Message, messages, received, send, terms, written } from "../../test/messages.ts";
+import { WireError } from "../errors.ts";
+import { atom } from "../term/atom.ts";
+import { Binary, tuple } from "../term/erlang.ts";
+import { Connection } from "./connection.ts";
+import { hasPayload } from "./control-message.ts";
+import { DIST_HDR_ATOM_CACHE, FRAGMENTS, VISIBLE_NODE_FLAGS } from "./flags.ts";
+
+const forms: readonly (readonly [string, bigint])[] = [
+  ["plain", VISIBLE_NODE_FLAGS & ~FRAGMENTS & ~DIST_HDR_ATOM_CACHE],
+  ["with an atom cache", VISIBLE_NODE_FLAGS & ~FRAGMENTS],
+  ["with an atom cache and fragments", VISIBLE_NODE_FLAGS],
+];
+
+for (const [form, flags] of forms) {
+  describe(form, () => {
+    test("every control message comes as it was sent, with its token and its payload", () => {
+      fc.assert(
+        fc.property(fc.array(messages, { maxLength: 6 }), (some) => {
+          expect(received({ flags }, [written(flags, some)])).toEqual(some);
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    test("the messages are the same wherever the bytes were cut, ticks between them", () => {
+      fc.assert(
+        fc.property(fc.array(messages, { minLength: 1, maxLength: 3 }), (some) => {
+          const tick = Buffer.alloc(4);
+          const bytes = Buffer.concat([tick, written(flags, some), tick, tick]);
+          for (let cut = 0; cut <= bytes.length; cut++)
+            expect(received({ flags }, [bytes.subarray(0, cut), bytes.subarray(cut)])).toEqual(some);
+          const single = Array.from(bytes, (byte) => Uint8Array.of(byte));
+          expect(received({ flags }, single)).toEqual(some);
+        }),
+        { numRuns: 30 },
+      );
+    });
+
+    test("whatever the bytes, nothing but a WireError is thrown", () => {
+      fc.assert(
+        fc.property(
+          fc.array(messages, { minLength: 1, maxLength: 3 }),
+          fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 5 }),
+          (some, changes) => {
+            const bytes = written(flags, some);
+            for (const [at, value] of changes) bytes[at % bytes.length] = value;
+            try {
+              received({ flags }, [bytes]);
+            } catch (error) {
+              expect(error).toBeInstanceOf(WireError);
+            }
+          },
+        ),
+        { numRuns: 1_000 },
+      );
+    });
+
+    test("megabytes come in chunks of a socket's size, between small messages", () => {
+      const large = Buffer.from(Uint8Array.from({ length: 3_000_000 }, (_, index) => index % 251));
+      const some: Message[] = [
+        [send, atom("before")],
+        [send, new Binary(large)],
+        [send, atom("after")],
+      ];
+      const bytes = written(flags, some);
+      const chunks = [];
+      for (let at = 0; at < bytes.length; at += 65_536) chunks.push(bytes.subarray(at, at + 65_536));
+      const got = received({ flags }, chunks).map(([, payload]) => payload);
+      expect([got[0], got[2]]).toEqual([atom("before"), atom("after")]);
+      expect(large.equals((got[1] as Binary).bytes)).toBe(true);
+    });
+
+    test("what could not be encoded leaves no trace: the next messages arrive, with the atoms that it had used first", () => {
+      fc.assert(
+        fc.property(fc.array(fc.tuple(messages, fc.boolean(), terms), { maxLength: 12 }), (plan) => {
+          const sender = new Connection({ flags });
+          const receiver = new Connection({ flags });
+          const sent: Message[] = [];
+          const got: Message[] = [];
+          for (const [[control, payload], fails, extra] of plan) {
+            if (fails && hasPayload(control)) {
+              const bad = tuple(payload, extra, () => undefined);
+              expect(() => sender.write(control, bad, "exact")).toThrow(
+                expect.objectContaining({ code: "INTERLOCK_WIRE_UNENCODABLE" }),
+              );
+            } else {
+              sender.write(control, payload, "exact");
+              sent.push([control, payload]);
+            }
+            got.push(...received(receiver, sender.take()));
+          }
+          expect(got).toEqual(sent);
+        }),
+        { numRuns: 200 },
+      );
+    });
+  });
+}
