@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 
 import { atom } from "./atom.ts";
 import { decode, encode } from "./codec.ts";
-import { BitString, Float, Fun, ImproperList, Tuple, tuple } from "./erlang.ts";
+import { BitString, Float, Fun, type Identities, ImproperList, Tuple, tuple } from "./erlang.ts";
 import { TermReader } from "./reader.ts";
 import { TermWriter } from "./writer.ts";
 
@@ -181,6 +181,19 @@ describe("limits", () => {
     const before = process.memoryUsage().arrayBuffers;
     expect(() => decode(hex(bytes))).toThrow(refused("INTERLOCK_WIRE_BAD_TERM"));
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1_000_000);
+  });
+
+  test("what is claimed is compared with what is left before any of it is read", () => {
+    const pid = "58 770161 00000001 00000002 00000003";
+    const read: number[] = [];
+    const identities: Identities = {
+      pid: (_node, id) => read.push(id) as never,
+      reference: () => ({}),
+      parts: () => undefined,
+    };
+    for (const head of ["6c 000000ff", "69 000000ff", "74 000000ff"])
+      expect(() => decode(hex(`83 ${head} ${pid} ${pid}`), { identities })).toThrow(refused("INTERLOCK_WIRE_BAD_TERM"));
+    expect(read).toEqual([]);
   });
 
   test("the size of a term, both ways", () => {
