@@ -1,0 +1,129 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect as connectSocket } from "node:net";
+import { type NodeName, type Pid, remote, type Self } from "@interlock/core";
+import { describe, expect, test } from "vitest";
+
+import { nodePorts, type Ports, type Socket } from "../ports.ts";
+import { nextEvent, TestCluster } from "./nodes.fixture.ts";
+import { Echo, Hang, Where } from "./servers.fixture.ts";
+
+/** Ports whose connections can be made a black hole: nothing gets through, and nobody is told. */
+function muffled(): { readonly ports: Ports; mute(): void } {
+  let muted = false;
+  const wrap = (socket: Socket): Socket => ({
+    get remote() {
+      return socket.remote;
+    },
+    get buffered() {
+      return socket.buffered;
+    },
+    isFor: (host) => socket.isFor(host),
+    open: (events) => socket.open({ ...events, data: (bytes) => (muted ? undefined : events.data(bytes)) }),
+    write: (...chunks) => (muted ? undefined : socket.write(...chunks)),
+    end: () => socket.end(),
+    destroy: () => socket.destroy(),
+  });
+  const ports: Ports = {
+    ...nodePorts,
+    dial: async (to, signal, tls) => wrap(await nodePorts.dial(to, signal, tls)),
+    listen: (at, accepted, tls) => nodePorts.listen(at, (socket) => accepted(wrap(socket)), tls),
+  };
+  return {
+    ports,
+    mute: () => {
+      muted = true;
+    },
+  };
+}
+
+test("a peer that falls silent is gone after the tick time, and one that has nothing to say is not", async () => {
+  await using cluster = await TestCluster.make();
+  const tickMs = 40;
+  const silent = muffled();
+  const a = await cluster.node("a", { tickMs });
+  const quiet = await cluster.node("quiet", { tickMs });
+  const hole = await cluster.node("hole", { tickMs, ports: silent.ports });
+  await Promise.all([a.node.connect(quiet.name), a.node.connect(hole.name)]);
+  const down = nextEvent(a, "nodedown");
+  silent.mute();
+  expect(await down).toMatchObject({ node: hole.name, reason: "net_tick_timeout" });
+  expect(a.node.nodes("connected")).toEqual([quiet.name]);
+});
+
+test("garbage, half a handshake and a closed connection are refused with a report, and harm nobody", async () => {
+  await using cluster = await TestCluster.make();
+  const a = await cluster.node("a", { handshakeMs: 50 });
+  const b = await cluster.node("b");
+  await b.node.connect(a.name);
+  const { host, port } = a.node.address;
+  const reported = (count: number): Promise<void> =>
+    new Promise((resolve) => {
+      const { onReport } = a.local;
+      a.local.onReport = (report) => {
+        onReport(report);
+        if (a.reports.length >= count) resolve();
+      };
+    });
+  const all = reported(4);
+  for (const bytes of [
+    Buffer.from("GET / HTTP/1.1\r\n\r\n"),
+    Buffer.from([0, 3, 0x4e, 0, 0]),
+    Buffer.alloc(100_000, 0xff),
+    Buffer.from([0, 200, 0x4e]), // And then nothing.
+  ]) {
+    const socket = connectSocket({ host, port });
+    socket.on("error", () => undefined);
+    await once(socket, "connect");
+    socket.write(bytes);
+  }
+  await all;
+  expect(a.reports.map(({ type }) => type)).toEqual(["warning", "warning", "warning", "warning"]);
+  expect(a.node.nodes("connected")).toEqual([b.name]);
+  const c = await cluster.node("c");
+  await c.node.connect(a.name);
+});
+
+test("when the node that hosts the name server ends, another one hosts it and all register again", async () => {
+  await using cluster = await TestCluster.make();
+  const a = await cluster.node("a");
+  const b = await cluster.node("b");
+  const c = await cluster.node("c");
+  await a.node.stop();
+  await expect
+    .poll(async () => {
+      await b.node.connect(c.name);
+      return b.node.nodes("connected");
+    })
+    .toEqual([c.name]);
+  const d = await cluster.node("d");
+  await d.node.connect(b.name);
+  expect(d.node.nodes("connected")).toEqual([b.name]);
+});
+
+describe("a node in a program of its own", () => {
+  test("that is killed with SIGKILL is gone at once: links, monitors and calls hear noconnection", async () => {
+    await using cluster = await TestCluster.make();
+    const a = await cluster.node("a");
+    const program = new URL("node-program.fixture.ts", import.meta.url).pathname;
+    const args = ["--conditions=@interlock/source", program, "far@127.0.0.1", String(cluster.epmdPort)];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    await once(child.stdout, "data");
+    const far: NodeName = "far@127.0.0.1";
+    const down = nextEvent(a, "nodedown");
+    await a.run(async (self: Self<unknown>) => {
+      const server = Echo.at(remote("echo", far));
+      expect(await server.call.echo("here")).toBe("here");
+      const exits = self.trapExit();
+      const monitor = self.monitor(remote("echo", far));
+      self.link((await Where.at(remote("where", far)).call.pid()) as Pid);
+      const waiting = Hang.at(remote("hang", far)).call.hang();
+      await server.call.echo("all of it has arrived");
+      child.kill("SIGKILL");
+      await expect(waiting).rejects.toMatchObject({ code: "INTERLOCK_NOCONNECTION" });
+      expect((await self.receive(monitor.down)).reason).toBe("noconnection");
+      expect((await self.receive(exits)).reason).toBe("noconnection");
+    });
+    expect(await down).toMatchObject({ node: far });
+  });
+});
