@@ -139,6 +139,12 @@ describe("marks", () => {
     expect("cause" in read[0]).toBe(false);
   });
 
+  test("an error without a stack does not get that of whoever reads it", () => {
+    const error = new Error("x");
+    delete error.stack;
+    expect((decode(encode(error, marks), marks) as Error).stack).toBeUndefined();
+  });
+
   test("a hole of a sparse array arrives as undefined", () => {
     const sparse: unknown[] = [1];
     sparse[2] = 3;
@@ -288,6 +294,10 @@ describe("forms that others write", () => {
 });
 
 describe("bytes and strings", () => {
+  test("the bits of a bit string that do not count are written as zeros", () => {
+    expect(Buffer.from(encode(new BitString(Uint8Array.of(255), 3)))).toEqual(Buffer.from(hex("83 4d 00000001 03 e0")));
+  });
+
   test("a binary that is no UTF-8 is bytes: small ones a copy, large ones a view of what was read", () => {
     for (const [length, view] of [
       [100, false],
