@@ -6,7 +6,7 @@
  */
 import { exit, type LocalNode, ProcessExit, type Self } from "@interlock/core";
 import { linkedFrom, type Reference, type RemotePid, spawnProcess } from "@interlock/core/distribution";
-import { Atom, atom, type ControlMessage, ImproperList, type Payload, Tuple, tuple } from "@interlock/wire";
+import { Atom, atom, Charlist, type ControlMessage, type Payload, Tuple, tuple } from "@interlock/wire";
 import { type OfferedModule, offeredFunction } from "../rpc/remote-functions.ts";
 import { ErlangError, reasonToTerm } from "./exit-terms.ts";
 import type { Peer } from "./peer.ts";
@@ -57,8 +57,14 @@ function runOf(offer: Offer, request: SpawnRequest, payload: Payload, rich: bool
   const args = listOf(payload(offered?.terms ?? "natural"));
   if (args === undefined || args.length !== request.arity) return undefined;
   return async function spawned() {
-    await callOffered(offered, request.module, request.function, args);
+    await callOffered(offered, request.module, request.function, args).catch(rethrow);
   };
+}
+
+/** Erlang: of a throw that nobody catches the exit reason is `{nocatch, Thrown}`. */
+function rethrow(thrown: unknown): never {
+  if (thrown instanceof Error) throw thrown;
+  throw new ErlangError(tuple(tuple(atom("nocatch"), thrown), []), "uncaught throw");
 }
 
 /** `[Ref, Module, Function, Arguments]`: the outcome is the exit reason. @see erpc(3) */
@@ -82,7 +88,7 @@ function erpcCast(offer: Offer, payload: Payload): Run | undefined {
   const given = erpcArguments(offer, payload, 0);
   if (given === undefined) return undefined;
   return async function erpc() {
-    await callOffered(given.offered, given.module, given.name, given.args);
+    await callOffered(given.offered, given.module, given.name, given.args).catch(rethrow);
   };
 }
 
@@ -111,7 +117,9 @@ function erpcArguments(
 }
 
 function listOf(term: unknown): readonly unknown[] | undefined {
-  return Array.isArray(term) && !(term instanceof ImproperList) ? term : undefined;
+  // In the exact profile a list of bytes, such as the arguments [1, 2], is one.
+  if (term instanceof Charlist) return Array.from(term.text, (character) => character.charCodeAt(0));
+  return Array.isArray(term) ? term : undefined;
 }
 
 async function outcomeOf(
