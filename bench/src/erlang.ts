@@ -13,7 +13,7 @@ import { type Outcome, runChild } from "./child.ts";
 
 export interface Erlang {
   readonly description: string;
-  /** Runs one group of `bb_local`, or `elixir` up to the figure `until`. */
+  /** Runs one group of `bb_local`, or `elixir` or `dist` (two nodes) up to the figure `until`. */
   run(group: string, until: string): Promise<Outcome>;
   close(): void;
 }
@@ -48,6 +48,11 @@ export function findErlang(repository: string): Erlang | string {
       if (group === "elixir") {
         const options = { env: { ELIXIR_ERL_OPTIONS: "+S 1:1 +fnu" }, until, timeoutMs: 120_000 };
         return runChild(...inRoot("elixir", [`${seen}/ex_bench.exs`]), options);
+      }
+      if (group === "dist") {
+        ask(...inRoot("epmd", ["-daemon"]));
+        const node = ["-name", "bb_a@127.0.0.1", "-setcookie", "bb", "-noshell", "-pa", seen, "-s", "bb_dist", "main"];
+        return runChild(...inRoot("erl", ["+S", "1:1", ...node]), { until, timeoutMs: 120_000 });
       }
       const call = `logger:set_primary_config(level, none), bb_local:run(${group}), halt().`;
       return runChild(...inRoot("erl", ["+S", "1:1", "+P", "2000000", "-noshell", "-pa", seen, "-eval", call]), {

@@ -67,6 +67,19 @@ function term(name: string, atLeast: number): Row {
   return { name, ...rate, atLeast, file: "terms", program: "etf", figure: name, measure };
 }
 
+/** Two nodes on loopback, beside BEAM's; `beamFigure` is its name there, without `dist_tcp_`. */
+function distribution(
+  name: string,
+  kind: { readonly unit: string; readonly better: "higher" | "lower" },
+  atLeast: number,
+  beamFigure: string,
+): Row {
+  const measure = { against: "beam", group: "dist", figure: `dist_tcp_${beamFigure}`, contained: false } as const;
+  return { name, ...kind, atLeast, file: "distribution", program: "dist", figure: name, measure };
+}
+
+const messages = { unit: "msgs/s", better: "higher" } as const;
+
 function limit(
   name: string,
   unit: string,
@@ -115,6 +128,14 @@ export const rows: readonly Row[] = [
   term("etf_decode_binary10k", 0.7),
   term("etf_encode_list1000ints", 0.7),
   term("etf_decode_list1000ints", 0.7),
+
+  distribution("dist_connect_p50", time("us"), 0.5, "connect_p50"),
+  distribution("dist_call_seq", rate, 0.9, "gen_server_call_seq"),
+  distribution("dist_call_100_callers", rate, 2, "gen_server_call_100_callers"),
+  distribution("dist_send_small", messages, 2, "send_small"),
+  distribution("dist_send_1kb", messages, 1.5, "send_1kb"),
+  distribution("dist_send_64kb", messages, 0.5, "send_64kb"),
+  distribution("dist_send_1mb", messages, 0.5, "send_1mb"),
 
   limit("mem_per_idle_gen_server", "bytes", 500, "memory", {
     group: "mem_idle",
