@@ -16,6 +16,9 @@ export {
 export { ClusterError, type ClusterErrorCode, type ClusterErrorDetails, clusterHints } from "./errors.ts";
 export { exactTerms } from "./node/exact-terms.ts";
 export { ErlangError } from "./node/exit-terms.ts";
+export { type Group, type GroupMonitor, type GroupOptions, group, whichGroups } from "./groups/group.ts";
+export type { GroupEvent } from "./groups/monitors.ts";
+export { monitorNodes } from "./node/monitor-nodes.ts";
 export type { NodeEvent } from "./node/net-kernel.ts";
 export { type ClusterNode, type CreateNodeOptions, createNode } from "./node/node.ts";
 export { type Address, type Listener, nodePorts, type Ports, type Socket, type SocketEvents } from "./ports.ts";

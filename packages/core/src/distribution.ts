@@ -3,12 +3,13 @@
  * from another node act here exactly as a local one does. No promise is made about this module between two versions.
  */
 import { GenBody } from "./behaviour/gen.ts";
+import { badArgument } from "./errors.ts";
 import { defaultNode, type LocalNode } from "./node.ts";
 import { IncomingCall, type RemoteCaller } from "./process/call.ts";
 import { currentProcess } from "./process/context.ts";
-import { exitSignal, linkBroken } from "./process/exit.ts";
+import { atExit, exitSignal, linkBroken } from "./process/exit.ts";
 import type { ExitReason } from "./process/exit-reason.ts";
-import { CAST, Envelope } from "./process/mailbox.ts";
+import { CAST, Envelope, SIGNAL } from "./process/mailbox.ts";
 import type { Watcher } from "./process/monitor.ts";
 import { add, has, remove } from "./process/one-or-many.ts";
 import type { LocalPid } from "./process/pid.ts";
@@ -20,6 +21,7 @@ export { LocalAlias } from "./process/alias.ts";
 export type { OpenCall, RemoteCaller } from "./process/call.ts";
 export { atExit } from "./process/exit.ts";
 export { showReason } from "./process/exit-reason.ts";
+export { KeyedMatcher } from "./process/matcher.ts";
 export { LocalMonitor, type Watcher } from "./process/monitor.ts";
 export { type Home, LocalPid, Reference, RemotePid, RemoteReference } from "./process/pid.ts";
 export type { Process } from "./process/process.ts";
@@ -66,6 +68,24 @@ export function linkEnded(from: LocalPid, process: Process, reason: ExitReason):
 /** An exit signal of another node's `exit(pid, reason)`. */
 export function exitFrom(from: LocalPid, process: Process, reason: ExitReason): void {
   exitSignal(from, process, reason);
+}
+
+/** Puts a message of the runtime itself into a mailbox: `receive` gives it only to a matcher that asks for signals. */
+export function deliverSignal(process: Process, message: unknown): void {
+  process.deliver(new Envelope(SIGNAL, message, undefined));
+}
+
+/** `callback` runs when `process` ends, before its links and monitors are told. @returns what takes it back. */
+export function onEnd(process: Process, callback: () => void): () => void {
+  atExit(process, callback);
+  return () => process.extras?.atExit?.delete(callback);
+}
+
+/** The process whose code runs. **Errors** `INTERLOCK_BAD_ARGUMENT` outside any. */
+export function callingProcess(what: string): Process {
+  const process = currentProcess();
+  if (process === undefined) throw badArgument(what, "a call outside any process", "called by the code of a process");
+  return process;
 }
 
 /** `watcher.fire` is called once when the process ends, unless `unwatch` comes first. */

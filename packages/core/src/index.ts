@@ -133,7 +133,7 @@ export {
   type TimerMessage,
   trySend,
 } from "./process/send.ts";
-export type { Down, Exit, NodeDown, SystemMessage, Timeout } from "./process/signal.ts";
+export type { Down, Exit, NodeDown, NodeUp, SystemMessage, Timeout } from "./process/signal.ts";
 export { type SpawnMonitorOptions, type SpawnOptions, spawn, spawnLink, spawnMonitor } from "./process/spawn.ts";
 export { awaitAll, callers, type Task, type TaskOutcome, task, yieldAll } from "./process/task.ts";
 export type { Timer } from "./process/timer.ts";

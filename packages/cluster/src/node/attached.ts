@@ -11,11 +11,12 @@ type NodeWatcher = (event: NodeEvent) => void;
 const watching = new WeakMap<LocalNode, Set<NodeWatcher>>();
 const exact = new WeakSet<Process>();
 
-/** Has `watcher` told of other nodes' coming and going, whatever network `local` is part of. */
-export function watchNodesOf(local: LocalNode, watcher: NodeWatcher): void {
-  const watchers = watching.get(local);
-  if (watchers === undefined) watching.set(local, new Set([watcher]));
-  else watchers.add(watcher);
+/** Has `watcher` told of other nodes' coming and going, whatever network `local` is part of. @returns what ends it. */
+export function watchNodesOf(local: LocalNode, watcher: NodeWatcher): () => void {
+  const watchers = watching.get(local) ?? new Set();
+  watching.set(local, watchers);
+  watchers.add(watcher);
+  return () => watchers.delete(watcher);
 }
 
 export function watchersOf(local: LocalNode): Iterable<NodeWatcher> {

@@ -22,6 +22,12 @@ export interface Exit {
   readonly reason: ExitReason;
 }
 
+/** Another node is connected; only for those that asked by `monitorNodes`. */
+export interface NodeUp {
+  readonly type: "nodeup";
+  readonly node: NodeName;
+}
+
 export interface NodeDown {
   readonly type: "nodedown";
   readonly node: NodeName;
@@ -32,4 +38,4 @@ export interface Timeout {
   readonly type: "timeout";
 }
 
-export type SystemMessage = Down | Exit | NodeDown | Timeout;
+export type SystemMessage = Down | Exit | NodeUp | NodeDown | Timeout;
