@@ -14,10 +14,10 @@ export {
   tuple,
 } from "@interlock/wire";
 export { ClusterError, type ClusterErrorCode, type ClusterErrorDetails, clusterHints } from "./errors.ts";
-export { exactTerms } from "./node/exact-terms.ts";
-export { ErlangError } from "./node/exit-terms.ts";
 export { type Group, type GroupMonitor, type GroupOptions, group, whichGroups } from "./groups/group.ts";
 export type { GroupEvent } from "./groups/monitors.ts";
+export { exactTerms } from "./node/exact-terms.ts";
+export { ErlangError } from "./node/exit-terms.ts";
 export { monitorNodes } from "./node/monitor-nodes.ts";
 export type { NodeEvent } from "./node/net-kernel.ts";
 export { type ClusterNode, type CreateNodeOptions, createNode } from "./node/node.ts";
