@@ -1,6 +1,7 @@
 /** Names of nodes and where they listen, by the name servers of their machines. */
 import type { NodeName } from "@interlock/core";
 import { ClusterError } from "../errors.ts";
+import { aliveOf, hostOf } from "../node/node-name.ts";
 import type { Address, Listener, Ports } from "../ports.ts";
 import { lookupNode, type Registration, registerNode } from "./client.ts";
 import { startEpmd } from "./server.ts";
@@ -86,12 +87,8 @@ export class Directory {
 
 /** Asks the name server of the node's own machine; the port is the same everywhere. */
 export async function addressOf(ports: Ports, epmd: Address, name: NodeName, signal: AbortSignal): Promise<Address> {
-  const host = name.slice(name.indexOf("@") + 1);
+  const host = hostOf(name);
   const found = await lookupNode(ports, { host, port: epmd.port }, aliveOf(name), signal);
   if (found === undefined) throw new Error(`no node of that name is registered at ${host}:${epmd.port}`);
   return { host, port: found.port };
-}
-
-function aliveOf(name: NodeName): string {
-  return name.slice(0, name.indexOf("@"));
 }

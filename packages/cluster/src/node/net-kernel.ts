@@ -22,6 +22,7 @@ import { takesTerms, watchersOf } from "./attached.ts";
 import { shakeHands } from "./handshake-session.ts";
 import { NodeIdentities } from "./identities.ts";
 import { type Receiver, receive } from "./incoming.ts";
+import { hostOf } from "./node-name.ts";
 import { NodeLife, Peer } from "./peer.ts";
 import { type SpawnRequest, spawnRequested } from "./remote-spawn.ts";
 import { SocketLink } from "./socket-link.ts";
@@ -312,8 +313,4 @@ export class NetKernel implements Network, Receiver {
     const at = local.runtime.clock.wallTime();
     local.report({ type: "warning", pid: undefined, label: name, text, details, at });
   }
-}
-
-function hostOf(name: NodeName): string {
-  return name.slice(name.indexOf("@") + 1);
 }

@@ -5,6 +5,8 @@ import { ClusterError } from "../errors.ts";
 import { type Address, type CredentialsSource, type Listener, nodePorts, type Ports, type Socket } from "../ports.ts";
 import { cookieOf } from "./cookie.ts";
 import { NetKernel, type NodeEvent } from "./net-kernel.ts";
+import { isNodeName } from "./node-name.ts";
+import { keepParts } from "./parts.ts";
 import { startSystemProcesses } from "./system-processes.ts";
 
 export interface CreateNodeOptions {
@@ -112,7 +114,9 @@ export async function createNode(options: CreateNodeOptions): Promise<ClusterNod
   });
   local.join(name, kernel);
   const endSystem = await startSystemProcesses(local);
-  return new RunningNode(name, local, kernel, listener, directory, endSystem);
+  const node = new RunningNode(name, local, kernel, listener, directory, endSystem);
+  keepParts(node, { local, kernel, ports, epmd });
+  return node;
 }
 
 class RunningNode implements ClusterNode {
@@ -173,7 +177,7 @@ class RunningNode implements ClusterNode {
 }
 
 function checkName(name: NodeName): void {
-  if (typeof name !== "string" || !/^[\w.-]+@[\w.:-]+$/.test(name) || name.length > 255)
+  if (!isNodeName(name))
     throw optionError("name", JSON.stringify(name), "app@host, of letters, digits, dots and dashes");
 }
 
