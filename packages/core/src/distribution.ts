@@ -19,7 +19,6 @@ export { register as registerName } from "./naming/local-names.ts";
 export { currentNode } from "./naming/name.ts";
 export { LocalAlias } from "./process/alias.ts";
 export type { OpenCall, RemoteCaller } from "./process/call.ts";
-export { atExit } from "./process/exit.ts";
 export { showReason } from "./process/exit-reason.ts";
 export { KeyedMatcher } from "./process/matcher.ts";
 export { LocalMonitor, type Watcher } from "./process/monitor.ts";

@@ -1,6 +1,6 @@
 /** Who on a node is told of the changes of its groups. @see pg:monitor/1 */
 import { makeRef, type Pid, type Ref } from "@interlock/core";
-import { atExit, deliverMessage, type LocalPid } from "@interlock/core/distribution";
+import { deliverMessage, type LocalPid, onEnd } from "@interlock/core/distribution";
 import type { GroupName } from "./group-name.ts";
 import type { Change } from "./state.ts";
 
@@ -31,13 +31,13 @@ export class GroupMonitors {
       this.#by.set(group?.key, monitors);
     }
     monitors.set(ref, pid);
+    const forget = onEnd(process, () => end());
     const end = (): boolean => {
-      process.extras?.atExit?.delete(end);
+      forget();
       const there = monitors.delete(ref);
       if (there && monitors.size === 0) this.#by.delete(group?.key);
       return there;
     };
-    atExit(process, end);
     return { ref, end };
   }
 

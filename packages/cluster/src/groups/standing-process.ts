@@ -1,6 +1,6 @@
 /** Processes of this package's own that are there as long as their node is. */
 import type { LocalNode, Self } from "@interlock/core";
-import { atExit, exitFrom, type LocalPid, type Process, spawnProcess } from "@interlock/core/distribution";
+import { exitFrom, type LocalPid, onEnd, type Process, spawnProcess } from "@interlock/core/distribution";
 
 export interface StandingProcessOptions {
   /** For reports and `processInfo`. */
@@ -35,7 +35,7 @@ export class StandingProcess {
     };
     const process = spawnProcess(this.#node, run, undefined, false, undefined);
     this.#process = process;
-    atExit(process, () => this.#ended());
+    onEnd(process, () => this.#ended());
     try {
       begin(process);
     } catch (error) {
