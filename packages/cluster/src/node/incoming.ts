@@ -2,6 +2,7 @@
  * Signals that come from another node, acted on here as local ones are. Nothing in this file may throw for what a peer
  * sends: a signal to nobody, of an unknown kind or at a wrong time is void or answered as OTP answers it.
  */
+import type { ExitReason } from "@interlock/core";
 import {
   deliverCall,
   deliverCast,
@@ -69,13 +70,13 @@ export function receive(node: Receiver, peer: Peer, control: ControlMessage, pay
       const process = here(control.to);
       const from = control.from as RemotePid;
       if (!peer.exitedLinked(from, control.to as LocalPid) || process === undefined) return;
-      return linkEnded(from, process, reasonIn(control, payload));
+      return linkEnded(from, process, reasonIn(control, payload, node.isExact(process)));
     }
     case "EXIT2":
     case "PAYLOAD_EXIT2": {
       const process = here(control.to);
-      if (process !== undefined) exitFrom(control.from as RemotePid, process, reasonIn(control, payload));
-      return;
+      if (process === undefined) return;
+      return exitFrom(control.from as RemotePid, process, reasonIn(control, payload, node.isExact(process)));
     }
     case "MONITOR_P":
       return monitor(node, peer, control);
@@ -83,7 +84,7 @@ export function receive(node: Receiver, peer: Peer, control: ControlMessage, pay
       return peer.unwatchedFrom(control.ref as Reference);
     case "MONITOR_P_EXIT":
     case "PAYLOAD_MONITOR_P_EXIT":
-      return peer.watchedEnded(numberIn(control.ref), reasonIn(control, payload));
+      return peer.watchedEnded(numberIn(control.ref), (exact) => reasonIn(control, payload, exact));
     case "SPAWN_REQUEST":
       return node.spawnRequest(peer, control, payload);
     case "SPAWN_REPLY":
@@ -106,8 +107,8 @@ function numberIn(ref: unknown): number {
   return ref instanceof Reference ? ref.id : -1;
 }
 
-function reasonIn(control: ControlMessage, payload: Payload): ReturnType<typeof reasonFromTerm> {
-  return reasonFromTerm("reason" in control ? control.reason : payload("natural"));
+function reasonIn(control: ControlMessage, payload: Payload, exact: boolean): ExitReason {
+  return reasonFromTerm("reason" in control ? control.reason : payload(exact ? "exact" : "natural"));
 }
 
 function toProcess(node: Receiver, peer: Peer, process: Process | undefined, payload: Payload): void {

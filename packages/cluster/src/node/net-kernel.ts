@@ -10,9 +10,11 @@ import {
   Connection,
   type ControlMessage,
   type Established,
+  type HandshakeProblem,
   HIDDEN_NODE_FLAGS,
   type Payload,
   VISIBLE_NODE_FLAGS,
+  WireError,
 } from "@interlock/wire";
 import { ClusterError } from "../errors.ts";
 import type { Address, CredentialsSource, Ports, Socket, SocketEvents } from "../ports.ts";
@@ -210,8 +212,7 @@ export class NetKernel implements Network, Receiver {
   #failed(peer: Peer, error: unknown): void {
     if (this.#dialing.get(peer.name) !== peer) return;
     // The peer dials us and goes on with that: its connection will be this one.
-    if ((error as { details?: { problem?: unknown } }).details?.problem === "nok")
-      return this.#awaitTheirs(peer, error);
+    if (problemOf(error) === "nok") return this.#awaitTheirs(peer, error);
     this.#giveUp(peer, error);
   }
 
@@ -228,22 +229,23 @@ export class NetKernel implements Network, Receiver {
   }
 
   accept(socket: Socket): void {
+    const { remote } = socket;
     this.#shake(socket, "acceptor", undefined).then(
       (established) => {
         const name = established.peer as NodeName;
         if (this.#stopped) return established.socket.destroy();
         if (!socket.isFor(hostOf(name))) {
           socket.destroy();
-          return this.#warn(
-            `a connection from ${socket.remote} was refused`,
-            new Error(`its certificate is not for ${name}`),
-          );
+          return this.#warn(`a connection from ${remote} was refused`, new Error(`its certificate is not for ${name}`));
         }
         this.#up.get(name)?.link.close("superseded by a new connection");
         const peer = this.#dialing.get(name) ?? new Peer(name, (error) => this.#warn(`a message to ${name}`, error));
         this.#established(peer, established);
       },
-      (error: unknown) => this.#warn(`a connection from ${socket.remote} was refused`, error),
+      (error: unknown) => {
+        // Of two that dial each other at once one gives way: nothing to worry about.
+        if (problemOf(error) !== "nok") this.#warn(`a connection from ${remote} was refused`, error);
+      },
     );
   }
 
@@ -313,4 +315,10 @@ export class NetKernel implements Network, Receiver {
     const at = local.runtime.clock.wallTime();
     local.report({ type: "warning", pid: undefined, label: name, text, details, at });
   }
+}
+
+function problemOf(error: unknown): HandshakeProblem | undefined {
+  return error instanceof WireError && error.code === "INTERLOCK_WIRE_HANDSHAKE"
+    ? (error as WireError<"INTERLOCK_WIRE_HANDSHAKE">).details.problem
+    : undefined;
 }

@@ -2,6 +2,7 @@
 import type { ExitReason } from "@interlock/core";
 import { type LocalPid, Reference } from "@interlock/core/distribution";
 import { type Atom, atom } from "@interlock/wire";
+import { takesTerms } from "./attached.ts";
 import type { Link } from "./peer.ts";
 
 export interface SpawnWaiter {
@@ -22,7 +23,7 @@ export interface RemoteStart {
 const MONITOR = [atom("monitor")];
 
 export class OutgoingSpawns {
-  readonly #open = new Map<number, SpawnWaiter>();
+  readonly #open = new Map<number, { readonly waiter: SpawnWaiter; readonly exact: boolean }>();
 
   /** @returns what ends the interest in it. **Errors** INTERLOCK_WIRE_UNENCODABLE, INTERLOCK_WIRE_LIMIT */
   start(link: Link, from: LocalPid, what: RemoteStart, waiter: SpawnWaiter): () => void {
@@ -42,30 +43,30 @@ export class OutgoingSpawns {
       },
       args,
     );
-    this.#open.set(ref.id, waiter);
+    this.#open.set(ref.id, { waiter, exact: from.process !== undefined && takesTerms(from.process) });
     return () => this.#open.delete(ref.id);
   }
 
   replied(ref: number, result: object): void {
-    const waiter = this.#open.get(ref);
+    const open = this.#open.get(ref);
     // A pid: how it ends is what the waiter waits for.
-    if (waiter === undefined || !("name" in result)) return;
+    if (open === undefined || !("name" in result)) return;
     this.#open.delete(ref);
-    waiter.refused(String(result.name));
+    open.waiter.refused(String(result.name));
   }
 
   /** False: the reference is of no process that was started from here. */
-  ended(ref: number, reason: ExitReason): boolean {
-    const waiter = this.#open.get(ref);
-    if (waiter === undefined) return false;
+  ended(ref: number, reason: (exact: boolean) => ExitReason): boolean {
+    const open = this.#open.get(ref);
+    if (open === undefined) return false;
     this.#open.delete(ref);
-    waiter.ended(reason);
+    open.waiter.ended(reason(open.exact));
     return true;
   }
 
   close(): void {
-    const waiters = [...this.#open.values()];
+    const all = [...this.#open.values()];
     this.#open.clear();
-    for (const waiter of waiters) waiter.ended("noconnection");
+    for (const { waiter } of all) waiter.ended("noconnection");
   }
 }

@@ -22,6 +22,7 @@ import {
 } from "@interlock/core/distribution";
 import { type Atom, atom, type ControlMessage } from "@interlock/wire";
 import { messageTo, nameOrPid } from "./addressee.ts";
+import { takesTerms } from "./attached.ts";
 import { reasonToTerm } from "./exit-terms.ts";
 import { castMessage, ownFailure, ownRefusal, ownReply, replyControl } from "./gen-protocol.ts";
 import { noConnection, OutgoingCalls } from "./outgoing-calls.ts";
@@ -332,12 +333,13 @@ export class Peer implements Route {
     if (!(to instanceof Reference)) this.#link?.send({ type: "DEMONITOR_P", from, to: nameOrPid(to), ref });
   }
 
-  /** The DOWN of a monitor of ours, or of the one that comes with a call. */
-  watchedEnded(ref: number, reason: ExitReason): void {
-    if (this.calls.failed(ref, reason) || this.spawns.ended(ref, reason)) return;
+  /** The DOWN of a monitor of ours, or of the one that comes with a call or a spawn request. */
+  watchedEnded(ref: number, reason: (exact: boolean) => ExitReason): void {
+    if (this.calls.has(ref)) return void this.calls.failed(ref, reason(false));
+    if (this.spawns.ended(ref, reason)) return;
     const active = this.#monitors.get(ref);
     this.#monitors.delete(ref);
-    if (active?.monitor.target !== undefined) fire(active.monitor, reason);
+    if (active?.monitor.target !== undefined) fire(active.monitor, reason(takesTerms(active.monitor.watcher)));
   }
 
   watchedFrom(by: RemotePid, process: Process, ref: Reference, name: string | undefined): void {
