@@ -13,7 +13,7 @@ import {
   spawn,
 } from "@interlock/core";
 
-import { command, nodeNameOf, reasonOf, targetOf, termOf } from "./terms.ts";
+import { command, destinationOf, nodeNameOf, reasonOf, targetOf, termOf } from "./terms.ts";
 import type { Watching } from "./watching.ts";
 
 /** What of the node an agent uses. */
@@ -107,7 +107,7 @@ class Agent {
         exit(pid, reasonOf(second));
         return ok;
       case "send":
-        send(targetOf(first) as Pid<unknown>, second);
+        send(destinationOf(first), second);
         return ok;
       case "monitor_node":
         this.#host.watching.watch(self, nodeNameOf(first), second === atom("true"));

@@ -13,7 +13,17 @@ import {
   Tuple,
   tuple,
 } from "@interlock/cluster";
-import { type ExitReason, isPid, local, type Name, type NodeName, type Pid, remote } from "@interlock/core";
+import {
+  type Alias,
+  type Destination,
+  type ExitReason,
+  isPid,
+  local,
+  type Name,
+  type NodeName,
+  type Pid,
+  remote,
+} from "@interlock/core";
 import { Reference } from "@interlock/core/distribution";
 
 /** `{Name, …Arguments}` or the atom alone; undefined for every other term. */
@@ -35,6 +45,11 @@ export function nameOf(term: unknown): string {
 
 export function nodeNameOf(term: unknown): NodeName {
   return nameOf(term) as NodeName;
+}
+
+/** A pid, an alias, `Name` or `{Name, Node}`. */
+export function destinationOf(term: unknown): Destination<unknown> {
+  return term instanceof Reference ? (term as unknown as Alias<unknown>) : targetOf(term);
 }
 
 /** A pid, `Name` or `{Name, Node}`. */
