@@ -50,3 +50,11 @@ export class ClusterError<Code extends ClusterErrorCode = ClusterErrorCode> exte
   }
 }
 Object.defineProperty(ClusterError.prototype, Symbol.for("interlock.error"), { value: true });
+
+export function badOption(option: string, got: string, expected: string): ClusterError<"INTERLOCK_NODE_OPTION"> {
+  return new ClusterError("INTERLOCK_NODE_OPTION", `Bad ${option}: got ${got}, expected ${expected}`, {
+    option,
+    got,
+    expected,
+  });
+}

@@ -1,7 +1,7 @@
 /** A node of a cluster: its name, its listener, its connections. @see net_kernel(3) */
 import { type AnyGenServer, defaultNode, type LocalNode, type NodeName } from "@interlock/core";
 import { addressOf, Directory } from "../epmd/directory.ts";
-import { ClusterError } from "../errors.ts";
+import { badOption, ClusterError } from "../errors.ts";
 import { type Address, type CredentialsSource, type Listener, nodePorts, type Ports, type Socket } from "../ports.ts";
 import { cookieOf } from "./cookie.ts";
 import { NetKernel, type NodeEvent } from "./net-kernel.ts";
@@ -71,7 +71,7 @@ export async function createNode(options: CreateNodeOptions): Promise<ClusterNod
   const { name, ports = nodePorts, local = defaultNode() } = options;
   checkName(name);
   if (local.network !== undefined)
-    throw optionError("local", `a node that is called ${local.name} already`, "one without a network");
+    throw badOption("local", `a node that is called ${local.name} already`, "one without a network");
   const cookie = await cookieOf(options.cookie, ports);
   const handshakeMs = options.handshakeMs ?? DEFAULT_HANDSHAKE_MS;
   const epmd = { ...DEFAULT_EPMD, ...options.epmd };
@@ -177,14 +177,5 @@ class RunningNode implements ClusterNode {
 }
 
 function checkName(name: NodeName): void {
-  if (!isNodeName(name))
-    throw optionError("name", JSON.stringify(name), "app@host, of letters, digits, dots and dashes");
-}
-
-function optionError(option: string, got: string, expected: string): ClusterError<"INTERLOCK_NODE_OPTION"> {
-  return new ClusterError("INTERLOCK_NODE_OPTION", `Bad ${option}: got ${got}, expected ${expected}`, {
-    option,
-    got,
-    expected,
-  });
+  if (!isNodeName(name)) throw badOption("name", JSON.stringify(name), "app@host, of letters, digits, dots and dashes");
 }
