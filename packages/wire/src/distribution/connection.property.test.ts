@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { type Message, messages, received, send, terms, written } from "../../test/messages.ts";
 import { WireError } from "../errors.ts";
 import { atom } from "../term/atom.ts";
-import { Binary, tuple } from "../term/erlang.ts";
+import { Binary, ErlangPid, tuple } from "../term/erlang.ts";
 import { Connection } from "./connection.ts";
 import { hasPayload } from "./control-message.ts";
 import { DIST_HDR_ATOM_CACHE, FRAGMENTS, VISIBLE_NODE_FLAGS } from "./flags.ts";
@@ -37,6 +37,24 @@ for (const [form, flags] of forms) {
           expect(received({ flags }, single)).toEqual(some);
         }),
         { numRuns: 30 },
+      );
+    });
+
+    test("large binaries come as they were sent, however many of what size stand among other values", () => {
+      const large = fc
+        .integer({ min: 10_000, max: 150_000 })
+        .map((length) => new Binary(new Uint8Array(length).fill(length)));
+      fc.assert(
+        fc.property(fc.array(fc.oneof(large, fc.integer({ min: 256 })), { maxLength: 5 }), (payload) => {
+          const control = { type: "REG_SEND", from: new ErlangPid(atom("a@b"), 1, 0, 1), to: atom("x") } as const;
+          const connection = new Connection({ flags });
+          const chunks = [...connection.send(control, payload, "exact"), ...connection.send(control, payload, "exact")];
+          expect(received({ flags }, chunks)).toEqual([
+            [control, payload],
+            [control, payload],
+          ]);
+        }),
+        { numRuns: 50 },
       );
     });
 

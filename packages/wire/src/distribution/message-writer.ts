@@ -52,6 +52,7 @@ export class MessageWriter {
       identities,
       limits,
       atomReference: cache === undefined ? undefined : (atom: Atom): number => cache.reference(atom),
+      gather: true,
     };
     this.#exact = new TermWriter({ profile: "exact", ...options });
     this.#natural =
@@ -132,19 +133,34 @@ export class MessageWriter {
   }
 
   #writeFragments(cache: AtomCacheSender, writer: TermWriter, firstBytes: number): void {
-    const bytes = writer.take();
+    const { length } = writer;
+    const parts = writer.takeParts();
     const sequence = ++this.#sequence;
-    let fragment = 1 + Math.ceil((bytes.length - firstBytes) / FRAGMENT_BYTES);
-    let at = 0;
+    let fragment = 1 + Math.ceil((length - firstBytes) / FRAGMENT_BYTES);
+    let left = length;
     while (fragment > 0) {
-      const data = bytes.subarray(at, at + (at === 0 ? firstBytes : FRAGMENT_BYTES));
-      const head = FRAGMENT_HEAD_BYTES + (at === 0 ? headerBytes(cache) : 0);
-      this.#begin(head + data.length, head);
-      this.#end = writeFragmentHead(this.#slab, this.#end, at === 0, sequence, fragment);
-      if (at === 0) this.#end = writeHeader(cache, this.#slab, this.#end);
-      this.#push(data);
-      at += data.length;
+      const isFirst = left === length;
+      const bytes = Math.min(isFirst ? firstBytes : FRAGMENT_BYTES, left);
+      const head = FRAGMENT_HEAD_BYTES + (isFirst ? headerBytes(cache) : 0);
+      this.#begin(head + bytes, head);
+      this.#end = writeFragmentHead(this.#slab, this.#end, isFirst, sequence, fragment);
+      if (isFirst) this.#end = writeHeader(cache, this.#slab, this.#end);
+      this.#pushFirst(parts, bytes);
+      left -= bytes;
       fragment--;
+    }
+  }
+
+  /** Moves so many bytes from the beginning of `parts` into the chunks. */
+  #pushFirst(parts: Uint8Array[], bytes: number): void {
+    let left = bytes;
+    while (left > 0) {
+      const [part] = parts as [Uint8Array];
+      const data = part.length <= left ? part : part.subarray(0, left);
+      this.#push(data);
+      left -= data.length;
+      if (data === part) parts.shift();
+      else parts[0] = part.subarray(data.length);
     }
   }
 
@@ -168,7 +184,10 @@ export class MessageWriter {
 
   /** The terms: copied behind the rest when they are small, else as they are. */
   #append(writer: TermWriter): void {
-    if (writer.length > MOST_COPIED_BYTES) return this.#push(writer.take());
+    if (writer.length > MOST_COPIED_BYTES) {
+      for (const part of writer.takeParts()) this.#push(part);
+      return;
+    }
     const { bytes } = writer;
     this.#slab.set(bytes, this.#end);
     this.#end += bytes.length;

@@ -38,6 +38,8 @@ export interface WriterOptions {
   readonly limits?: Partial<TermLimits> | undefined;
   /** The atom's index in the message's atom table (ATOM_CACHE_REF), or -1 to write it out. */
   readonly atomReference?: ((atom: Atom) => number) | undefined;
+  /** Whether large binaries stay where they are instead of being copied: `gathered` then has them as parts. */
+  readonly gather?: boolean | undefined;
 }
 
 const TRUE = atom("true");
@@ -55,6 +57,8 @@ const SLAB_BYTES = 64 * 1_024;
 const SHORT_STRING = 48;
 /** Room is made for so many integers of a list in one go. */
 const MOST_AT_ONCE = 1_024;
+/** A copy of fewer bytes is cheaper than one more part of a write. */
+const GATHER_FROM_BYTES = 16_384;
 /** From this depth on, the containers around a value are remembered, to tell a cycle from depth. */
 const CYCLES_FROM = 64;
 
@@ -74,6 +78,10 @@ export class TermWriter {
   /** Where what is being written begins. */
   #start = 0;
   #at = 0;
+  readonly #gather: boolean;
+  /** Large binaries that are not copied, each with how many bytes of the buffer stand before it. */
+  #parts: { readonly before: number; readonly bytes: Uint8Array }[] = [];
+  #partBytes = 0;
   #depth = 0;
   /** Which element of each container around is being written, by depth. */
   readonly #path: number[] = [];
@@ -86,16 +94,38 @@ export class TermWriter {
     this.marks = options.marks === true && options.profile === "natural";
     this.#identities = options.identities;
     this.#atomReference = options.atomReference;
+    this.#gather = options.gather === true;
   }
 
   /** How many bytes have been written since the last `take` or `reset`. */
   get length(): number {
-    return this.#at - this.#start;
+    return this.#at - this.#start + this.#partBytes;
   }
 
-  /** What has been written, as a view that the next write may overwrite. */
+  /** What has been written, as a view that the next write may overwrite. Not of a writer that gathers. */
   get bytes(): Uint8Array {
     return this.#buffer.subarray(this.#start, this.#at);
+  }
+
+  /** As `take`, with the large binaries as parts of their own. */
+  takeParts(): Uint8Array[] {
+    const own = this.take();
+    if (this.#parts.length === 0) return [own];
+    const taken: Uint8Array[] = [];
+    let at = 0;
+    for (const { before, bytes } of this.#parts) {
+      if (before > at) taken.push(own.subarray(at, before));
+      taken.push(bytes);
+      at = before;
+    }
+    if (own.length > at) taken.push(own.subarray(at));
+    this.#dropParts(0);
+    return taken;
+  }
+
+  #dropParts(from: number): void {
+    if (this.#parts.length === from) return;
+    for (const { bytes } of this.#parts.splice(from)) this.#partBytes -= bytes.length;
   }
 
   /** Hands out what has been written; the writer never touches those bytes again. */
@@ -108,6 +138,7 @@ export class TermWriter {
   /** Throws away what has been written. */
   reset(): void {
     this.#at = this.#start;
+    this.#dropParts(0);
   }
 
   byte(value: number): void {
@@ -150,13 +181,16 @@ export class TermWriter {
    */
   term(value: unknown): void {
     const before = this.length;
+    const at = this.#at - this.#start;
+    const parts = this.#parts.length;
     this.#depth = 0;
     this.#root = value;
     try {
       this.value(value);
       if (this.length - before > this.limits.sizeBytes) throw overLimit("sizeBytes", this.limits);
     } catch (error) {
-      this.#at = this.#start + before;
+      this.#at = this.#start + at;
+      this.#dropParts(parts);
       this.#ancestors.clear();
       if (error instanceof RangeError) throw overLimit("depth", this.limits);
       throw error;
@@ -277,6 +311,13 @@ export class TermWriter {
 
   binary(bytes: Uint8Array): void {
     const { length } = bytes;
+    if (this.#gather && length >= GATHER_FROM_BYTES) {
+      this.byte(109); // BINARY_EXT
+      this.uint32(length);
+      this.#parts.push({ before: this.#at - this.#start, bytes });
+      this.#partBytes += length;
+      return;
+    }
     this.#reserve(5 + length);
     this.#buffer[this.#at++] = 109; // BINARY_EXT
     this.uint32(length);
@@ -479,19 +520,21 @@ export class TermWriter {
 
   /** A map of the named properties, without those whose values have no form. */
   properties(object: object, keys: readonly string[]): void {
-    const start = this.length;
+    const start = this.#at - this.#start;
     const depth = this.#depth;
     this.mapHeader(0);
     let written = 0;
     for (const key of keys) {
-      const before = this.length;
+      const at = this.#at - this.#start;
+      const parts = this.#parts.length;
       try {
         this.string(key);
         this.value((object as Record<string, unknown>)[key]);
         written++;
       } catch (error) {
         if ((error as { readonly code?: unknown } | null)?.code !== "INTERLOCK_WIRE_UNENCODABLE") throw error;
-        this.#at = this.#start + before;
+        this.#at = this.#start + at;
+        this.#dropParts(parts);
         this.#depth = depth;
       }
     }
@@ -586,7 +629,7 @@ export class TermWriter {
   }
 
   #grow(bytes: number): void {
-    const length = this.length;
+    const length = this.#at - this.#start;
     if (length + bytes > this.limits.sizeBytes * 2 + SLAB_BYTES) throw overLimit("sizeBytes", this.limits);
     const slab = Math.min(Math.max(this.#capacity * 4, FIRST_SLAB_BYTES), SLAB_BYTES);
     const grown = Buffer.allocUnsafeSlow(Math.max(slab, (length + bytes) * 2));
