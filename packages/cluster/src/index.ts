@@ -21,6 +21,7 @@ export { ErlangError } from "./node/exit-terms.ts";
 export { monitorNodes } from "./node/monitor-nodes.ts";
 export type { NodeEvent } from "./node/net-kernel.ts";
 export { type ClusterNode, type CreateNodeOptions, createNode } from "./node/node.ts";
+export { type PlacementMember, type PlacementRequest, place, placementOrder } from "./placement/rendezvous.ts";
 export { type Address, type Listener, nodePorts, type Ports, type Socket, type SocketEvents } from "./ports.ts";
 export { type OnNodeOptions, onNode, type RemoteClient } from "./rpc/on-node.ts";
 export { type RemoteFunctions, type RemoteFunctionsOptions, remoteFunctions } from "./rpc/remote-functions.ts";
