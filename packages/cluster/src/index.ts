@@ -23,6 +23,14 @@ export type { NodeEvent } from "./node/net-kernel.ts";
 export { type ClusterNode, type CreateNodeOptions, createNode } from "./node/node.ts";
 export { type PlacementMember, type PlacementRequest, place, placementOrder } from "./placement/rendezvous.ts";
 export { type Address, type Listener, nodePorts, type Ports, type Socket, type SocketEvents } from "./ports.ts";
+export { localAdapter, type PubSubAdapter, type PubSubAdapterOptions, type PubSubLink } from "./pubsub/adapter.ts";
+export {
+  type ClusterAdapterOptions,
+  clusterAdapter,
+  type PhoenixAdapterOptions,
+  phoenixAdapter,
+} from "./pubsub/cluster-adapter.ts";
+export { type PubSub, type PubSubOptions, pubsub, type Subscriber, type Topic } from "./pubsub/pubsub.ts";
 export { type OnNodeOptions, onNode, type RemoteClient } from "./rpc/on-node.ts";
 export { type RemoteFunctions, type RemoteFunctionsOptions, remoteFunctions } from "./rpc/remote-functions.ts";
 export { connect, type RemoteNode } from "./rpc/remote-node.ts";

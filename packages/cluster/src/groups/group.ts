@@ -60,8 +60,9 @@ const DEFAULT_SCOPE = "pg";
  *   console.log(await self.receive()); // the doors open
  * });
  * rooms.join(room);
- * console.log(rooms.members().length); // 1
  * rooms.broadcast("the doors open");
+ * await monitor(room);
+ * console.log(rooms.members()); // []
  */
 export function group<M>(name: unknown, options: GroupOptions = {}): Group<M> {
   return new NamedGroup<M>(name, options);

@@ -6,9 +6,9 @@ export interface StandingProcessOptions {
   /** For reports and `processInfo`. */
   readonly label: string;
   /** Called with each process, before its first message. */
-  begin(process: Process): void;
+  readonly begin: (process: Process) => void;
   /** Each message, signals too; runs in the process. */
-  receive(self: Self<unknown>, message: unknown): void;
+  readonly receive: (self: Self<unknown>, message: unknown) => void;
 }
 
 /** A process that is replaced should it be ended, as by a supervisor. */
