@@ -36,7 +36,10 @@ export class Bag<T> {
     return [...values].filter((value) => this.remove(value));
   }
 
-  *[Symbol.iterator](): IterableIterator<T> {
-    for (const [value, count] of this.#counts) for (let nth = 0; nth < count; nth++) yield value;
+  /** All, repeated ones as often as they are there. */
+  get values(): T[] {
+    // Mostly none is repeated.
+    if (this.#counts.size === this.#size) return [...this.#counts.keys()];
+    return [...this.#counts].flatMap(([value, count]) => new Array<T>(count).fill(value));
   }
 }

@@ -12,7 +12,7 @@ import { useTerms, watchNodesOf } from "../node/attached.ts";
 import type { NodeEvent } from "../node/net-kernel.ts";
 import { NetKernel } from "../node/net-kernel.ts";
 import type { GroupName } from "./group-name.ts";
-import { fromTerm, toTerm } from "./messages.ts";
+import { fromTerm, type Received, toTerm } from "./messages.ts";
 import { GroupMonitors } from "./monitors.ts";
 import { StandingProcess } from "./standing-process.ts";
 import { type GroupEffect, GroupState, type ScopeMessage } from "./state.ts";
@@ -114,9 +114,18 @@ export class Scope {
 
   #receive(self: Self<unknown>, message: unknown): void {
     if (isDown(message)) return this.#act(this.#state.peerEnded(message.pid as unknown as LocalPid));
-    const received = fromTerm(message);
+    const received = this.#read(message);
     if (received === undefined || received.from.home === this.#node) return;
     this.#act(this.#state.received(received.from, received.message), self);
+  }
+
+  #read(message: unknown): Received | undefined {
+    try {
+      return fromTerm(message);
+    } catch (error) {
+      this.#warn("got a message that it cannot read", error);
+      return undefined;
+    }
   }
 
   /** `self` is the scope's process, which alone meets peers. */
@@ -147,8 +156,19 @@ export class Scope {
     if (kernel === undefined) return;
     const from = this.#standing.pid;
     const term = toTerm(from, message);
-    // Never by a new connection: the peer would not know us there.
-    for (const peer of peers) kernel.connectedRoute(peer.node)?.send(from, peer, term);
+    for (const peer of peers) {
+      try {
+        // Never by a new connection: the peer would not know us there.
+        kernel.connectedRoute(peer.node)?.send(from, peer, term);
+      } catch (error) {
+        this.#warn(`could not tell ${peer} of a ${message.type}`, error);
+      }
+    }
+  }
+
+  #warn(text: string, details: unknown): void {
+    const at = this.#node.runtime.clock.wallTime();
+    this.#node.report({ type: "warning", pid: this.#standing.pid, label: this.#name, text, details, at });
   }
 
   #watch(pid: LocalPid): void {

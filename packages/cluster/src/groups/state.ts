@@ -42,12 +42,12 @@ class Group<P> {
   }
 
   get members(): readonly P[] {
-    this.#members ??= [...this.local, ...[...this.remote.values()].flatMap((bag) => [...bag])];
+    this.#members ??= [this.local, ...this.remote.values()].flatMap((bag) => bag.values);
     return this.#members;
   }
 
   get localMembers(): readonly P[] {
-    this.#localMembers ??= [...this.local];
+    this.#localMembers ??= this.local.values;
     return this.#localMembers;
   }
 
@@ -130,9 +130,9 @@ export class GroupState<P> {
     if (groups === undefined) return [];
     this.#local.delete(pid);
     // OTP: a group that was joined twice is named twice.
-    const names = [...groups].map(({ name }) => name);
+    const names = groups.values.map(({ name }) => name);
     const effects = this.#tell({ type: "leave", groups: names, pids: [pid] });
-    for (const group of new Set(groups)) {
+    for (const group of new Set(groups.values)) {
       effects.push(left(group, new Array<P>(group.local.take(pid)).fill(pid)));
       this.#settle(group);
     }
@@ -160,7 +160,7 @@ export class GroupState<P> {
     if (groups === undefined) return [];
     this.#peers.delete(peer);
     return [...groups].map((group) => {
-      const gone = [...(group.remote.get(peer) as Bag<P>)];
+      const gone = (group.remote.get(peer) as Bag<P>).values;
       group.remote.delete(peer);
       this.#settle(group);
       return left(group, gone);
@@ -187,12 +187,12 @@ export class GroupState<P> {
     for (const [name, pids] of groups) {
       const before = new Bag<P>();
       const group = this.#groups.get(name.key);
-      for (const pid of group?.remote.get(from) ?? NOBODY) before.add(pid);
+      for (const pid of group?.remote.get(from)?.values ?? NOBODY) before.add(pid);
       if (group !== undefined) gone.delete(group);
       const fresh = pids.filter((pid) => !before.remove(pid));
-      effects.push(...this.#left(from, name, [...before]), ...this.#joined(from, name, fresh));
+      effects.push(...this.#left(from, name, before.values), ...this.#joined(from, name, fresh));
     }
-    for (const group of gone) effects.push(...this.#left(from, group.name, [...(group.remote.get(from) ?? NOBODY)]));
+    for (const group of gone) effects.push(...this.#left(from, group.name, group.remote.get(from)?.values ?? NOBODY));
     return effects;
   }
 
