@@ -80,11 +80,16 @@ export class SocketLink implements Link {
     this.#received = true;
     if (!this.#open) return;
     try {
-      this.#connection.receive(bytes, this.#options.receive);
+      this.#connection.receive(bytes, this.#sink);
     } catch (error) {
       this.#end("bytes that are no protocol", error);
     }
   }
+
+  /** What one message does may close the connection: then those behind it are lost, as all that was on its way. */
+  readonly #sink: MessageSink = (control, payload) => {
+    if (this.#open) this.#options.receive(control, payload);
+  };
 
   onClosed(error: Error | undefined): void {
     this.#end("connection closed", error);
