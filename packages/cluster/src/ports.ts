@@ -25,7 +25,7 @@ export interface Address {
 export interface SocketEvents {
   /** Bytes, valid until the call returns unless copied. */
   data(bytes: Uint8Array): void;
-  /** What was written has left this program. */
+  /** Some of what was written has left this program. */
   drained(): void;
   /** The end, once; with the error if it was one. */
   closed(error: Error | undefined): void;
@@ -81,6 +81,7 @@ export interface SecureListening {
 class NodeSocket implements Socket {
   readonly #socket: NetSocket;
   #failure: Error | undefined;
+  #written: (() => void) | undefined;
 
   constructor(socket: NetSocket) {
     this.#socket = socket;
@@ -105,9 +106,9 @@ class NodeSocket implements Socket {
   }
 
   open(events: SocketEvents): void {
+    this.#written = (): void => events.drained();
     this.#socket
       .on("data", (bytes: Buffer) => events.data(bytes))
-      .on("drain", () => events.drained())
       .on("close", () => events.closed(this.#failure));
     this.#socket.resume();
   }
@@ -115,7 +116,7 @@ class NodeSocket implements Socket {
   write(...chunks: readonly Uint8Array[]): void {
     if (this.#socket.destroyed) return;
     if (chunks.length > 1) this.#socket.cork();
-    for (const chunk of chunks) this.#socket.write(chunk);
+    chunks.forEach((chunk, at) => this.#socket.write(chunk, at === chunks.length - 1 ? this.#written : undefined));
     if (chunks.length > 1) this.#socket.uncork();
   }
 
