@@ -35,4 +35,4 @@ const serverOf = (name: string): Pid<unknown> => {
 for (const name of servers) serverOf(name);
 host.registerGlobal("ts_global", serverOf("counter"));
 offerFunctions(node, serverOf);
-console.log(`READY ${node.name} port ${node.address.port}`);
+console.log(`READY ${node.name} port: ${node.address.port}`);

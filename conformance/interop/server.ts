@@ -1,5 +1,5 @@
 /** The servers of interop-node.md: one program under four names, which speaks OTP's gen protocol by itself. */
-import { atom, Charlist, exactTerms, onNode, Tuple, tuple } from "@interlock/cluster";
+import { atom, Charlist, exactTerms, ImproperList, onNode, Tuple, tuple } from "@interlock/cluster";
 import { type NodeName, type Pid, register, type Self, send, spawn } from "@interlock/core";
 
 import { startAgent } from "./agent.ts";
@@ -22,6 +22,13 @@ export function startServer(name: string, host: InteropHost): Pid<unknown> {
   return pid;
 }
 
+/** Of `[alias | Ref]`, and of `[[alias | Ref] | _]`. */
+function aliasIn(tag: unknown): unknown {
+  if (!(tag instanceof ImproperList) || tag.elements.length !== 1) return undefined;
+  const [first] = tag.elements;
+  return first === atom("alias") ? tag.tail : aliasIn(first);
+}
+
 /** Not answered by what the handler returns: it answers later, or never. */
 const later = Symbol("later");
 
@@ -42,8 +49,8 @@ class Server {
     const [first, second, third] = message.elements as readonly unknown[];
     if (first === GEN_CALL && second instanceof Tuple) {
       const [from, tag] = second.elements as readonly unknown[];
-      // To the alias in `[alias | Ref]`, where a late answer finds nobody; to the caller if the tag is plain.
-      const to = (tag as { readonly tail?: unknown }).tail ?? from;
+      // To the alias in the tag, where a late answer finds nobody; to the caller if the tag is plain.
+      const to = aliasIn(tag) ?? from;
       this.#call(third, (value) => send(to as Pid<unknown>, tuple(tag, value)));
     } else if (first === GEN_CAST) this.#cast(second);
     else if (message.elements.length === 2) send(first as Pid<unknown>, tuple(atom("echo"), second));

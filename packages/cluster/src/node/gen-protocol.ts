@@ -103,9 +103,11 @@ function named(request: unknown, from: GenRequest["from"]): GenRequest | undefin
   return name instanceof Atom ? { operation: name.name, args, from } : undefined;
 }
 
-/** The alias in the tag of a call, where the answer goes. */
+/** The alias in the tag of a call, where the answer goes: `[alias | Ref]`, of a multi_call `[[alias | Ref] | _]`. */
 export function aliasOf(tag: unknown): unknown {
-  return tag instanceof ImproperList && tag.elements.length === 1 && tag.elements[0] === ALIAS ? tag.tail : undefined;
+  if (!(tag instanceof ImproperList) || tag.elements.length !== 1) return undefined;
+  const [first] = tag.elements;
+  return first === ALIAS ? tag.tail : aliasOf(first);
 }
 
 export function replyMessage(tag: unknown, value: unknown): Tuple {

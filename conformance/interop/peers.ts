@@ -1,0 +1,180 @@
+/** The real peers of the interop tests: which Erlangs there are, and nodes of theirs and of ours as child processes. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+
+export const COOKIE = "a_cookie_of_the_interop_tests";
+
+/** One installation of Erlang: the machine's own, or one in a root folder of its own (mkroot.sh), used by chroot. */
+export interface Erlang {
+  /** OTP's release, such as `25`. */
+  readonly release: string;
+  readonly root: string;
+}
+
+/** The machine's own, then that of INTEROP_ROOT. In CI none may be missing. */
+export function erlangs(): { readonly found: readonly Erlang[]; readonly missing: readonly string[] } {
+  const found: Erlang[] = [];
+  const missing: string[] = [];
+  const { CI, INTEROP_ROOT } = process.env;
+  for (const root of INTEROP_ROOT === undefined ? ["/"] : ["/", INTEROP_ROOT]) {
+    const release = run(root, "erl", ["-noshell", "-eval", "io:put_chars(erlang:system_info(otp_release)),halt()."]);
+    if (release === undefined) missing.push(`erl is missing in ${root} (Debian: apt-get install erlang-nox)`);
+    else found.push({ release, root });
+  }
+  if (CI !== undefined && missing.length > 0) throw new Error(`CI must not go without it: ${missing.join("; ")}`);
+  return { found, missing };
+}
+
+export function hasElixir({ root }: Erlang): boolean {
+  return run(root, "elixir", ["--version"]) !== undefined;
+}
+
+function run(root: string, command: string, args: readonly string[]): string | undefined {
+  const { status, stdout } = spawnSync(...within(root, command, args), { encoding: "utf8" });
+  return status === 0 ? stdout : undefined;
+}
+
+function within(root: string, command: string, args: readonly string[]): [string, string[]] {
+  return root === "/" ? [command, [...args]] : ["chroot", [root, command, ...args]];
+}
+
+/** Compiles checks.erl into a folder that `erlang` sees. */
+export class CompiledChecks implements Disposable {
+  /** The folder, as it is called within the root. */
+  readonly path: string;
+  readonly #folder: string;
+
+  constructor({ root }: Erlang) {
+    const parent = root === "/" ? tmpdir() : join(root, "tmp");
+    mkdirSync(parent, { recursive: true });
+    this.#folder = mkdtempSync(join(parent, "interlock-interop-"));
+    this.path = root === "/" ? this.#folder : join("/tmp", basename(this.#folder));
+    copyFileSync(join(import.meta.dirname, "checks.erl"), join(this.#folder, "checks.erl"));
+    const compiled = spawnSync(...within(root, "erlc", ["-o", this.path, join(this.path, "checks.erl")]), {
+      encoding: "utf8",
+    });
+    if (compiled.status !== 0) throw new Error(`checks.erl does not compile: ${compiled.stdout}${compiled.stderr}`);
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** A port that nobody listens on: of a listener that is closed again. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const bound = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (typeof bound !== "object" || bound === null) throw new Error("no port");
+  return bound.port;
+}
+
+/** A program that is read line by line. */
+export class Program implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+  readonly #waiting = new Map<string, { resolve(rest: string): void; reject(error: Error): void }>();
+  readonly #lines = new Map<string, string>();
+  #said = "";
+  #over = false;
+
+  constructor(command: string, args: readonly string[], environment: Readonly<Record<string, string>>) {
+    this.#child = spawn(command, args, { env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "pipe"] });
+    let rest = "";
+    this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) this.#line(line);
+    });
+    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.#said += text;
+    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#ended = promise;
+    const over = (): void => {
+      this.#over = true;
+      for (const { reject } of this.#waiting.values()) reject(this.#endedError());
+      resolve();
+    };
+    this.#child.once("error", over).once("close", over);
+  }
+
+  #line(line: string): void {
+    this.#said += `${line}\n`;
+    const at = line.indexOf(": ");
+    if (at < 0) return;
+    const [key, rest] = [line.slice(0, at), line.slice(at + 2)];
+    this.#lines.set(key, rest);
+    this.#waiting.get(key)?.resolve(rest);
+    this.#waiting.delete(key);
+  }
+
+  #endedError(): Error {
+    return new Error(`${this.#child.spawnfile} has ended: ${this.#said.slice(-4_000)}`);
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get running(): boolean {
+    return !this.#over;
+  }
+
+  /** Resolves with the rest of the line `KEY: rest`, whenever it was printed. */
+  line(key: string): Promise<string> {
+    const known = this.#lines.get(key);
+    if (known !== undefined) return Promise.resolve(known);
+    if (this.#over) return Promise.reject(this.#endedError());
+    return new Promise((resolve, reject) => this.#waiting.set(key, { resolve, reject }));
+  }
+
+  get ended(): Promise<void> {
+    return this.#ended;
+  }
+
+  /** As `kill -9`. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#ended;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.kill();
+  }
+}
+
+/** The interop node; it hosts the EPMD at that port. */
+export async function startInteropNode(name: string, epmdPort: number): Promise<Program> {
+  const main = join(import.meta.dirname, "..", "interop-node.ts");
+  const environment = { NODE: name, COOKIE, EPMD_PORT: String(epmdPort), NODE_OPTIONS: "" };
+  const program = new Program(process.execPath, ["--conditions=@interlock/source", main], environment);
+  await program.line(`READY ${name} port`);
+  return program;
+}
+
+/** A node of Erlang that runs `checks:Function()` with these arguments. */
+export function startErlang(
+  { root }: Erlang,
+  name: string,
+  epmdPort: number,
+  { path }: CompiledChecks,
+  [run, ...args]: readonly [string, ...string[]],
+): Program {
+  const node = ["-noinput", "-start_epmd", "false", "-name", name, "-setcookie", COOKIE, "-pa", path];
+  const kernel = ["-kernel", "net_ticktime", "4", "inet_dist_use_interface", "{127,0,0,1}"];
+  const [command, all] = within(root, "erl", [...node, ...kernel, "-s", "checks", run, "-extra", ...args]);
+  return new Program(command, all, { ERL_EPMD_PORT: String(epmdPort), HOME: "/tmp" });
+}
+
+/** A node of Elixir that evaluates `code`. */
+export function startElixir({ root }: Erlang, name: string, epmdPort: number, code: string): Program {
+  const node = ["--name", name, "--cookie", COOKIE, "--erl", "-start_epmd false", "-e", code];
+  const [command, all] = within(root, "elixir", node);
+  return new Program(command, all, { ERL_EPMD_PORT: String(epmdPort), HOME: "/tmp", LC_ALL: "C.UTF-8" });
+}
