@@ -27,16 +27,26 @@ interface Suite {
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const scratch = mkdtempSync(join(tmpdir(), "interlock-ci-"));
 const vitestReport = join(scratch, "vitest.json");
+const interopReport = join(scratch, "interop.json");
 const minutes = (count: number): number => count * 60_000;
+const reporting = (file: string): string[] => ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
 
 const suites: readonly Suite[] = [
   { name: "check", command: ["npm", "run", "check"], needs: "scripts/check.ts", limitMs: minutes(5) },
   {
     name: "test",
-    command: ["npm", "test", "--", "--reporter=default", "--reporter=json", `--outputFile.json=${vitestReport}`],
+    // Without those of the suite `interop`, which has two Erlangs.
+    command: [...["npm", "test", "--", "--exclude=conformance/interop/**"], ...reporting(vitestReport)],
     needs: "tests",
     limitMs: minutes(15),
     count: () => fromVitest(vitestReport),
+  },
+  {
+    name: "interop",
+    command: ["npm", "run", "test:interop", "--", ...reporting(interopReport)],
+    needs: "conformance/interop",
+    limitMs: minutes(10),
+    count: () => fromVitest(interopReport),
   },
   {
     name: "conformance",

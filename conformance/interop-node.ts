@@ -2,11 +2,11 @@
  * A node that real Erlang nodes are checked against: the servers, agents and functions of interop-node.md, which other
  * implementations of these checks know as well. `npm run interop-node` starts it as ts@127.0.0.1 with the cookie bb.
  */
-import { createNode } from "@interlock/cluster";
+import { atom, createNode } from "@interlock/cluster";
 import { local, type NodeName, onReport, type Pid, whereis } from "@interlock/core";
 
 import { offerFunctions } from "./interop/functions.ts";
-import { InteropHost } from "./interop/host.ts";
+import { groupOf, InteropHost } from "./interop/host.ts";
 import { startServer } from "./interop/server.ts";
 
 // Checks end processes all the time: only what nobody asked for is of interest.
@@ -33,6 +33,8 @@ const serverOf = (name: string): Pid<unknown> => {
   return (whereis(local(name)) ?? startServer(name, host)) as Pid<unknown>;
 };
 for (const name of servers) serverOf(name);
+groupOf(atom("pg"), atom("ts_group")).join(serverOf("echo"));
+groupOf(atom("bb_scope"), atom("ts_scoped")).join([serverOf("echo"), serverOf("counter")]);
 host.registerGlobal("ts_global", serverOf("counter"));
 offerFunctions(node, serverOf);
 console.log(`READY ${node.name} port: ${node.address.port}`);

@@ -938,6 +938,58 @@ atom_cache_contended() ->
 
 %%% Names
 
+%% its groups are seen here, and ours there: as they are when a scope begins, as they change, and when a member ends
+groups() ->
+    {ok, _} = pg:start_link(),
+    {ok, _} = pg:start_link(bb_scope),
+    {Echo, Counter} = {ask(self), ask(counter, self)},
+    until([Echo], fun() -> pg:get_members(ts_group) end),
+    until(lists:sort([Echo, Counter]), fun() -> lists:sort(pg:get_members(bb_scope, ts_scoped)) end),
+    eq([Echo], ask({pg_members, ts_group})),
+    eq([], ask({pg_members, ts_scoped})),
+    Group = {any, "term", 1.0},
+    ok = pg:join(Group, [self(), self()]),
+    until([self(), self()], fun() -> ask({pg_members, Group}) end),
+    Joined = ask({pg_join_new, Group}),
+    until(lists:sort([self(), self(), Joined]), fun() -> lists:sort(pg:get_members(Group)) end),
+    ok = pg:leave(Group, self()),
+    until(lists:sort([self(), Joined]), fun() -> lists:sort(ask({pg_members, Group})) end),
+    exit(Joined, kill),
+    until([self()], fun() -> pg:get_members(Group) end),
+    {Member, Ref} = spawn_monitor(timer, sleep, [infinity]),
+    ok = pg:join(bb_scope, ts_scoped, Member),
+    until(lists:sort([Echo, Counter, Member]), fun() -> lists:sort(ask({pg_members, bb_scope, ts_scoped})) end),
+    exit(Member, kill),
+    killed = down(Ref),
+    until(lists:sort([Echo, Counter]), fun() -> lists:sort(ask({pg_members, bb_scope, ts_scoped})) end).
+
+%% groups of a node that is gone are forgotten, and those of this one are known to one that comes
+groups_come_and_go() ->
+    {Peer, Node} = peer(has_groups),
+    {ok, Scope} = peer:call(Peer, pg, start, [pg]),
+    Echo = ask(self),
+    ok = peer:call(Peer, pg, join, [short_lived, Scope]),
+    pong = peer:call(Peer, net_adm, ping, [t()]),
+    until([Echo], fun() -> peer:call(Peer, pg, get_members, [ts_group]) end),
+    until([Scope], fun() -> ask({pg_members, short_lived}) end),
+    {pg, t()} ! {discover, Scope, 1}, % as OTP 29 says it
+    {pg, t()} ! {what, is, this},
+    {pg, t()} ! nonsense,
+    eq([Scope], ask({pg_members, short_lived})),
+    kill_9(Peer),
+    until([], fun() -> ask({pg_members, short_lived}) end),
+    false = lists:member(Node, ask(nodes)).
+
+%% What is told of comes in its time: asked again until it is there.
+until(Expected, Ask) -> until(Expected, Ask, erlang:monotonic_time(millisecond) + ?WAIT).
+
+until(Expected, Ask, End) ->
+    case {Ask(), erlang:monotonic_time(millisecond) < End} of
+        {Expected, _} -> ok;
+        {_, true} -> erlang:yield(), until(Expected, Ask, End);
+        {Got, false} -> error({expected, Expected, got, Got})
+    end.
+
 %%% global:sync/0 is not among these: it waits for every visible node, and this one has no part in global.
 
 %% names of Erlang's global are registered and found while the node is connected
@@ -958,5 +1010,8 @@ names_of_it() ->
     eq(Counter, ask({whereis_global, ts_global})),
     eq(undefined, ask({whereis_global, nobody_has_it})),
     {yes, Pid} = ask({register_global, a_name_of_its_own}),
+    Ref = monitor(process, Pid),
+    ok = ask({sleep, 1}),
+    receive {'DOWN', Ref, _, _, Reason} -> error({ended, Reason}) after 0 -> demonitor(Ref) end,
     {no, _} = ask({register_global, a_name_of_its_own}),
     eq(Pid, ask({whereis_global, a_name_of_its_own})).

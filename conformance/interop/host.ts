@@ -1,5 +1,5 @@
 /** What the servers and agents of the interop node share. */
-import { atom, type ClusterNode, onNode, tuple } from "@interlock/cluster";
+import { atom, type ClusterNode, type Group, group, onNode, tuple } from "@interlock/cluster";
 import { type NodeName, type Pid, self, spawn } from "@interlock/core";
 
 import type { AgentHost } from "./agent.ts";
@@ -25,7 +25,7 @@ export class InteropHost implements AgentHost {
 
   /** Requests about names and groups; undefined for others. */
   named(name: string, args: readonly unknown[]): unknown {
-    const [first] = args;
+    const [first, second] = args;
     switch (`${name}/${args.length}`) {
       case "whereis_global/1":
         return this.#global.get(nameOf(first)) ?? atom("undefined");
@@ -34,6 +34,15 @@ export class InteropHost implements AgentHost {
         if (this.#global.has(nameOf(first))) return tuple(atom("no"), pid);
         this.#global.set(nameOf(first), pid);
         return tuple(atom("yes"), pid);
+      }
+      case "pg_members/1":
+        return groupOf(atom("pg"), first).members();
+      case "pg_members/2":
+        return groupOf(first, second).members();
+      case "pg_join_new/1": {
+        const pid = idle();
+        groupOf(atom("pg"), first).join(pid);
+        return pid;
       }
       default:
         return undefined;
@@ -51,9 +60,14 @@ export class InteropHost implements AgentHost {
   }
 }
 
+/** A group of Erlang's pg: any term in a scope. */
+export function groupOf(scope: unknown, name: unknown): Group<unknown> {
+  return group<unknown>(name, { scope: nameOf(scope) });
+}
+
 /** A process that does nothing, until it is ended. */
 export function idle(): Pid<unknown> {
-  return spawn<unknown>(async function idle({ receive }) {
-    for (;;) await receive();
+  return spawn<unknown>(async function idle(self) {
+    for (;;) await self.receive();
   });
 }
