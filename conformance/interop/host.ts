@@ -66,7 +66,7 @@ export function groupOf(scope: unknown, name: unknown): Group<unknown> {
 }
 
 /** A process that does nothing, until it is ended. */
-export function idle(): Pid<unknown> {
+function idle(): Pid<unknown> {
   return spawn<unknown>(async function idle(self) {
     for (;;) await self.receive();
   });

@@ -34,7 +34,7 @@ export function command(term: unknown): { readonly name: string; readonly args: 
   return isAtom(name) ? { name: name.name, args } : undefined;
 }
 
-export function isAtom(term: unknown): term is Atom {
+function isAtom(term: unknown): term is Atom {
   return term instanceof Atom;
 }
 
