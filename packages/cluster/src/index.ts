@@ -13,16 +13,46 @@ export {
   Tuple,
   tuple,
 } from "@interlock/wire";
+export {
+  type Cache,
+  type CacheBase,
+  type CacheOptions,
+  cache,
+  type Fetched,
+  type LoadingCache,
+  type LoadingCacheOptions,
+} from "./cache/cache.ts";
+export type { CacheMode, CacheStatistics } from "./cache/replica.ts";
+export type { CacheKey } from "./cache/state.ts";
+export type { Discovery, DiscoveryContext, LookupDiscovery, WatchDiscovery } from "./discovery/discovery.ts";
+export type { DiscoveryStatus } from "./discovery/findings.ts";
+export { type HeadlessServiceOptions, headlessService } from "./discovery/headless-service.ts";
+export { type LocalNodesOptions, localNodes } from "./discovery/local.ts";
+export { staticNodes } from "./discovery/static.ts";
 export { ClusterError, type ClusterErrorCode, type ClusterErrorDetails, clusterHints } from "./errors.ts";
 export { type Group, type GroupMonitor, type GroupOptions, group, whichGroups } from "./groups/group.ts";
 export type { GroupEvent } from "./groups/monitors.ts";
+export { type Agreement, type Cluster, type JoinClusterOptions, joinCluster } from "./membership/cluster.ts";
+export type { MembershipChange } from "./membership/state.ts";
+export { type Difference, type Member, type MemberState, type View, viewDifferences } from "./membership/view.ts";
 export { exactTerms } from "./node/exact-terms.ts";
 export { ErlangError } from "./node/exit-terms.ts";
 export { monitorNodes } from "./node/monitor-nodes.ts";
 export type { NodeEvent } from "./node/net-kernel.ts";
 export { type ClusterNode, type CreateNodeOptions, createNode } from "./node/node.ts";
 export { type PlacementMember, type PlacementRequest, place, placementOrder } from "./placement/rendezvous.ts";
-export { type Address, type Listener, nodePorts, type Ports, type Socket, type SocketEvents } from "./ports.ts";
+export {
+  type Address,
+  dnsResolver,
+  type Listener,
+  nodePorts,
+  type Ports,
+  type Resolver,
+  type ResolverOptions,
+  type SharedFiles,
+  type Socket,
+  type SocketEvents,
+} from "./ports.ts";
 export { localAdapter, type PubSubAdapter, type PubSubAdapterOptions, type PubSubLink } from "./pubsub/adapter.ts";
 export {
   type ClusterAdapterOptions,

@@ -1,12 +1,14 @@
 /**
- * The ports of this package: sockets and names of hosts. `nodePorts` is Node.js itself; simulation plugs in a network of
- * its own. Clock and timers come from the core's Runtime. No other file here touches a socket, a file or the environment.
+ * The ports of this package: sockets, names of hosts, files. `nodePorts` is Node.js itself; simulation plugs in a network
+ * of its own. Clock and timers come from the core's Runtime. No other file here touches a socket, a file or the environment.
  */
 
 import type { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import { Resolver as DnsResolver } from "node:dns/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { createConnection, createServer, isIP, type Socket as NetSocket, type Server } from "node:net";
+import { dirname } from "node:path";
 import {
   checkServerIdentity,
   connect,
@@ -62,12 +64,34 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+/** Questions to the domain name system. Each rejects as `node:dns` does, with its `code`, and never gives half an answer. */
+export interface Resolver {
+  /** A or AAAA records. `ENOTFOUND`: the name does not exist; `ENODATA`: it does, without such records. */
+  addresses(name: string, family: 4 | 6, signal: AbortSignal): Promise<readonly string[]>;
+  /** SRV records. */
+  services(name: string, signal: AbortSignal): Promise<readonly Address[]>;
+}
+
+/** Small files that nodes of one machine leave for each other. */
+export interface SharedFiles {
+  /** Undefined: there is none of that name. */
+  read(path: string): Promise<string | undefined>;
+  /** Whole or not at all, whatever happens meanwhile; makes the folder. */
+  write(path: string, text: string): Promise<void>;
+  /** Nothing when there is none. */
+  remove(path: string): Promise<void>;
+  /** The names of the files in a folder. */
+  list(folder: string): Promise<readonly string[]>;
+}
+
 export interface Ports {
   /** With TLS both sides show certificates; whoever has none that fits is given to `refused`. Rejects as `node:net` does. */
   listen(at: Address, accepted: (socket: Socket) => void, tls?: SecureListening): Promise<Listener>;
   dial(to: Address, signal: AbortSignal, credentials?: CredentialsSource): Promise<Socket>;
   /** 32 bits that nobody can guess. */
   challenge(): number;
+  readonly resolver: Resolver;
+  readonly files: SharedFiles;
   environment(name: string): string | undefined;
   /** The text of a file and its permission bits; undefined if there is none. */
   secretFile(path: string): Promise<{ readonly text: string; readonly mode: number } | undefined>;
@@ -107,9 +131,7 @@ class NodeSocket implements Socket {
 
   open(events: SocketEvents): void {
     this.#written = (): void => events.drained();
-    this.#socket
-      .on("data", (bytes: Buffer) => events.data(bytes))
-      .on("close", () => events.closed(this.#failure));
+    this.#socket.on("data", (bytes: Buffer) => events.data(bytes)).on("close", () => events.closed(this.#failure));
     this.#socket.resume();
   }
 
@@ -158,6 +180,72 @@ function nameProblem(host: string, certificate: PeerCertificate): Error | undefi
   if (problem === undefined || isIP(host) === 0) return problem;
   const names = (certificate.subjectaltname ?? "").split(", ");
   return names.includes(`DNS:${host}`) ? undefined : problem;
+}
+
+export interface ResolverOptions {
+  /** Name servers, `address` or `address:port`. Default: the machine's. */
+  readonly servers?: readonly string[];
+  /** Milliseconds for an answer to one try. Default 2 000. */
+  readonly timeoutMs?: number;
+  /** Default 2. */
+  readonly tries?: number;
+}
+
+const DNS_TIMEOUT_MS = 2_000;
+const DNS_TRIES = 2;
+
+/** Asks name servers directly: neither `/etc/hosts` nor a thread of the pool that files need is in the way. */
+export function dnsResolver(options: ResolverOptions = {}): Resolver {
+  const { servers, timeoutMs = DNS_TIMEOUT_MS, tries = DNS_TRIES } = options;
+  // One for each question: cancel() ends all that its resolver has asked, and the machine's servers may change.
+  const ask = <T>(signal: AbortSignal, question: (resolver: DnsResolver) => Promise<T>): Promise<T> =>
+    unowned(async () => {
+      signal.throwIfAborted();
+      const resolver = new DnsResolver({ timeout: timeoutMs, tries });
+      if (servers !== undefined) resolver.setServers(servers);
+      const cancel = (): void => resolver.cancel();
+      signal.addEventListener("abort", cancel, { once: true });
+      try {
+        return await question(resolver);
+      } finally {
+        signal.removeEventListener("abort", cancel);
+      }
+    });
+  return {
+    addresses: (name, family, signal) =>
+      ask(signal, (resolver) => (family === 4 ? resolver.resolve4(name) : resolver.resolve6(name))),
+    services: async (name, signal) => {
+      const records = await ask(signal, (resolver) => resolver.resolveSrv(name));
+      return records.map(({ name: host, port }) => ({ host, port }));
+    },
+  };
+}
+
+const sharedFiles: SharedFiles = {
+  read: (path) => unlessAbsent(readFile(path, "utf8")),
+  write: async (path, text) => {
+    await mkdir(dirname(path), { recursive: true });
+    const draft = `${path}.tmp`;
+    const file = await open(draft, "w", 0o644);
+    try {
+      await file.writeFile(text);
+      await file.datasync(); // Or the new name could outlive a crash of the machine without its text.
+    } finally {
+      await file.close();
+    }
+    await rename(draft, path);
+  },
+  remove: (path) => rm(path, { force: true }),
+  list: (folder) => readdir(folder),
+};
+
+async function unlessAbsent<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if ((error as { code?: unknown }).code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /** Node.js itself. Its sockets belong to no process: an error of one is the link's end, never a process'. */
@@ -215,13 +303,11 @@ export const nodePorts: Ports = {
         }),
     ),
   challenge: () => randomBytes(4).readUInt32BE(),
+  resolver: dnsResolver(),
+  files: sharedFiles,
   environment: (name) => process.env[name],
-  secretFile: async (path) => {
-    try {
-      return { text: await readFile(path, "utf8"), mode: (await stat(path)).mode & 0o777 };
-    } catch (error) {
-      if ((error as { code?: unknown }).code === "ENOENT") return undefined;
-      throw error;
-    }
-  },
+  secretFile: (path) =>
+    unlessAbsent(
+      Promise.all([readFile(path, "utf8"), stat(path)]).then(([text, { mode }]) => ({ text, mode: mode & 0o777 })),
+    ),
 };

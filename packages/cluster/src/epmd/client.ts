@@ -1,11 +1,13 @@
 /** Asking an EPMD: to be registered, and where a node listens. @see erl_epmd(3) */
 import {
+  type EpmdName,
   type EpmdNode,
   type EpmdRequest,
   type EpmdResponse,
   EpmdResponseReader,
   encodeEpmdRequest,
   readAlive2Response,
+  readNamesResponse,
   readPort2Response,
 } from "@interlock/wire";
 import type { Address, Ports, Socket } from "../ports.ts";
@@ -44,6 +46,16 @@ export async function lookupNode(
   const socket = await ports.dial(epmd, signal);
   try {
     return (await ask(socket, { type: "PORT_PLEASE2_REQ", name }, readPort2Response, signal)).node;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** All that are registered there. Rejects when the EPMD cannot be reached. */
+export async function registeredNodes(ports: Ports, epmd: Address, signal: AbortSignal): Promise<readonly EpmdName[]> {
+  const socket = await ports.dial(epmd, signal);
+  try {
+    return await ask(socket, { type: "NAMES_REQ" }, readNamesResponse, signal);
   } finally {
     socket.destroy();
   }

@@ -1,0 +1,477 @@
+/**
+ * What one node knows of the others, and what follows from each thing it hears: the rules of membership, without a process,
+ * a clock or a wire.
+ *
+ * Who is a member is a matter of live connections: a member is a node that says so itself, over the connection that is
+ * there now. One that says that it leaves and has gone is `left`, one whose connection ends without that is `down`, and is
+ * back when it is connected again. Nobody is a member by hearsay; what others say of third ones is whom to connect to.
+ *
+ * Discovery adds candidates and takes none away from the members: nothing here ends a connection.
+ */
+import type { NodeName, Random } from "@interlock/core";
+import { backOffMs } from "../discovery/back-off.ts";
+import type { Greeting, Message, Standing } from "./messages.ts";
+import { type BootstrapRules, type Contact, type Observed, plan } from "./plan.ts";
+import { digestOf, isLive, type Member, type MemberState, order, type View, viewOf } from "./view.ts";
+
+export interface MembershipRules extends BootstrapRules {
+  /** Only nodes with the same name are of concern. */
+  readonly name: string;
+  /** Milliseconds before a node that could not be reached is tried again, the first time. */
+  readonly dialMs: number;
+  /** Milliseconds after which a joining node is up although it has not reached all members. */
+  readonly joinMs: number;
+  /** Milliseconds that a leaving node waits for the others to have heard of it, twice. */
+  readonly leaveMs: number;
+  /** Milliseconds for which a node that has gone stays in the view, and is looked for if it is down. */
+  readonly forgetMs: number;
+}
+
+/** A member has another state than before; `from` is undefined when it was not there, or in another life. */
+export interface MembershipChange {
+  readonly member: Member;
+  readonly from: MemberState | undefined;
+}
+
+export type Effect =
+  /** Connect to it; `linked` or `dialFailed` is to follow. */
+  | { readonly type: "dial"; readonly node: NodeName }
+  | { readonly type: "tell"; readonly nodes: readonly NodeName[]; readonly message: Message }
+  | { readonly type: "changed"; readonly change: MembershipChange }
+  /** A node that belongs here is in a cluster of its own. */
+  | { readonly type: "rival"; readonly node: NodeName; readonly cluster: string }
+  /** This node has left, and all have heard of it that could. */
+  | { readonly type: "left" };
+
+/** A node that this one is connected to. */
+interface Peer {
+  greeting: Greeting | undefined;
+  /** The names in its last greeting that had any, or in its view. */
+  nodes: readonly NodeName[];
+  digest: string | undefined;
+  /** Its view, as it was when we asked for it. */
+  view: View | undefined;
+  /** The two digests that we have asked it about. */
+  asked: string | undefined;
+}
+
+interface Dial {
+  failures: number;
+  pending: boolean;
+  nextMs: number;
+}
+
+const EMPTY: readonly NodeName[] = [];
+
+export class MembershipState {
+  readonly #self: NodeName;
+  readonly #incarnation: number;
+  readonly #rules: MembershipRules;
+  readonly #random: Random;
+  #standing: Standing = "waiting";
+  #cluster: string | undefined;
+  readonly #members = new Map<NodeName, Member>();
+  /** When those that are not live any more went. */
+  readonly #goneMs = new Map<NodeName, number>();
+  readonly #peers = new Map<NodeName, Peer>();
+  /** Connected, and nothing to do with this cluster. */
+  readonly #strangers = new Set<NodeName>();
+  readonly #dials = new Map<NodeName, Dial>();
+  readonly #rivals = new Set<string>();
+  #found: ReadonlySet<NodeName> = new Set();
+  #complete = false;
+  #agreement = "";
+  #stableSinceMs: number;
+  /** What was last said to all, so that nothing is said twice. */
+  #told = "";
+  #toldAgreement: string | undefined;
+  #joiningSinceMs = 0;
+  /** Who has not heard yet that this node leaves, and until when that matters. */
+  #unheard: Set<NodeName> = new Set();
+  #leaveUntilMs = 0;
+  #hasLeft = false;
+  #waitingFor: string | undefined = "discovery has not said anything yet";
+  #view: View | undefined;
+  #effects: Effect[] = [];
+
+  constructor(
+    self: { readonly node: NodeName; readonly incarnation: number },
+    rules: MembershipRules,
+    random: Random,
+    nowMs: number,
+  ) {
+    this.#self = self.node;
+    this.#incarnation = self.incarnation;
+    this.#rules = rules;
+    this.#random = random;
+    this.#stableSinceMs = nowMs;
+  }
+
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  /** Why it is in no cluster yet. */
+  get waitingFor(): string | undefined {
+    return this.#waitingFor;
+  }
+
+  get view(): View {
+    this.#view ??= viewOf(this.#cluster, this.#members.values());
+    return this.#view;
+  }
+
+  /** Members that have told of another view than this one, or of none yet, with what is known of theirs. */
+  get differing(): readonly { readonly node: NodeName; readonly view: View | undefined }[] {
+    const { digest } = this.view;
+    return this.#others().flatMap((node) => {
+      const peer = this.#peers.get(node);
+      return peer?.digest === digest ? [] : [{ node, view: peer?.view }];
+    });
+  }
+
+  // What happens
+
+  /** All that discovery finds, and whether no strategy fails. */
+  found(nodes: ReadonlySet<NodeName>, complete: boolean, nowMs: number): readonly Effect[] {
+    this.#found = nodes;
+    this.#complete = complete;
+    return this.#next(nowMs);
+  }
+
+  /** A node whose membership can be spoken to is connected. */
+  linked(node: NodeName, nowMs: number): readonly Effect[] {
+    this.#dials.delete(node);
+    this.#peers.set(node, { greeting: undefined, nodes: EMPTY, digest: undefined, view: undefined, asked: undefined });
+    if (this.#standing !== "left") this.#tell([node], { ...this.#greeting(true), answer: true });
+    return this.#next(nowMs);
+  }
+
+  /** A node is connected that has no membership: one of Erlang's. */
+  stranger(node: NodeName, nowMs: number): readonly Effect[] {
+    this.#dials.delete(node);
+    this.#strangers.add(node);
+    return this.#next(nowMs);
+  }
+
+  unlinked(node: NodeName, nowMs: number): readonly Effect[] {
+    this.#strangers.delete(node);
+    if (this.#peers.delete(node)) {
+      this.#lost(node, nowMs);
+      this.#failedDial(node, nowMs);
+    }
+    return this.#next(nowMs);
+  }
+
+  dialFailed(node: NodeName, nowMs: number): readonly Effect[] {
+    if (!this.#peers.has(node)) this.#failedDial(node, nowMs);
+    return this.#next(nowMs);
+  }
+
+  received(message: Message, nowMs: number): readonly Effect[] {
+    const peer = this.#peers.get(message.node);
+    // Late: its connection has ended, and all that was said by it.
+    if (peer === undefined || this.#hasLeft) return this.#taken();
+    switch (message.type) {
+      case "greeting":
+        this.#greeted(peer, message, nowMs);
+        break;
+      case "digest":
+        peer.digest = message.digest;
+        break;
+      case "ask":
+        if (this.#cluster !== undefined)
+          this.#tell([message.node], {
+            type: "view",
+            node: this.#self,
+            cluster: this.#cluster,
+            members: this.view.members,
+          });
+        break;
+      case "view":
+        peer.view = viewOf(message.cluster, message.members);
+        peer.nodes = message.members.filter(isLive).map(({ node }) => node);
+        break;
+      case "heard":
+        if (message.state === this.#standing) this.#unheard.delete(message.node);
+        break;
+    }
+    return this.#next(nowMs);
+  }
+
+  /** This node goes: it says so, and waits until the others have heard it. */
+  leave(nowMs: number): readonly Effect[] {
+    if (this.#standing === "left" || this.#standing === "leaving") return this.#taken();
+    this.#leaving(this.#cluster === undefined ? "left" : "leaving", nowMs);
+    return this.#next(nowMs);
+  }
+
+  /** Now and then: what is due, and what is to be said to all. */
+  tick(nowMs: number): readonly Effect[] {
+    for (const [node, goneMs] of this.#goneMs)
+      if (nowMs - goneMs >= this.#rules.forgetMs) {
+        this.#goneMs.delete(node);
+        this.#members.delete(node);
+        this.#view = undefined;
+      }
+    const effects = this.#next(nowMs);
+    if (this.#standing === "waiting") this.#tellAgreement(nowMs);
+    else if (this.#standing !== "left") this.#compareViews();
+    return [...effects, ...this.#taken()];
+  }
+
+  // Members
+
+  #greeted(peer: Peer, greeting: Greeting, nowMs: number): void {
+    const { cluster, digest, incarnation, name, node, nodes, state } = greeting;
+    if (name !== this.#rules.name) {
+      this.#peers.delete(node);
+      this.#strangers.add(node);
+      return;
+    }
+    peer.greeting = greeting;
+    if (nodes !== undefined) peer.nodes = nodes;
+    // It may have begun anew on a connection that both have known for long.
+    if (greeting.answer) this.#tell([node], this.#greeting(true));
+    if (state === "leaving" || state === "left") this.#tell([node], { type: "heard", node: this.#self, state });
+    const known = this.#members.get(node);
+    const isOurs = this.#cluster !== undefined && cluster === this.#cluster;
+    peer.digest = isOurs ? digest : undefined;
+    if (isOurs && state !== "waiting" && state !== "left") this.#set({ node, incarnation, state }, nowMs);
+    else if (known !== undefined && isLive(known)) {
+      const gone = state === "left" && known.incarnation === incarnation;
+      this.#set({ ...known, state: gone ? "left" : "down" }, nowMs);
+    }
+    if (this.#cluster === undefined || cluster === undefined || isOurs || this.#rivals.has(cluster)) return;
+    this.#rivals.add(cluster);
+    this.#effects.push({ type: "rival", node, cluster });
+  }
+
+  #lost(node: NodeName, nowMs: number): void {
+    const member = this.#members.get(node);
+    if (member !== undefined && isLive(member)) this.#set({ ...member, state: "down" }, nowMs);
+  }
+
+  #set(member: Member, nowMs: number): void {
+    const { incarnation, node, state } = member;
+    const known = this.#members.get(node);
+    const from = known?.incarnation === incarnation ? known.state : undefined;
+    if (from === state) return;
+    // Its earlier life has ended, whether that was seen or not.
+    if (known !== undefined && from === undefined && isLive(known)) this.#set({ ...known, state: "down" }, nowMs);
+    this.#members.set(node, { node, incarnation, state });
+    this.#view = undefined;
+    if (isLive(member)) this.#goneMs.delete(node);
+    else this.#goneMs.set(node, nowMs);
+    this.#effects.push({ type: "changed", change: { member: { node, incarnation, state }, from } });
+  }
+
+  /** The other live members. */
+  #others(): readonly NodeName[] {
+    return [...this.#members.values()].filter((one) => isLive(one) && one.node !== this.#self).map(({ node }) => node);
+  }
+
+  // Joining and leaving
+
+  #enter(cluster: string, state: "joining" | "up", nowMs: number): void {
+    this.#cluster = cluster;
+    this.#waitingFor = undefined;
+    this.#joiningSinceMs = nowMs;
+    this.#become(state, nowMs);
+    for (const peer of this.#peers.values())
+      if (peer.greeting !== undefined) this.#greeted(peer, { ...peer.greeting, answer: false }, nowMs);
+  }
+
+  #become(state: Exclude<Standing, "waiting">, nowMs: number): void {
+    this.#standing = state;
+    if (state === "left") this.#cluster = undefined;
+    if (state !== "left" || this.#members.has(this.#self))
+      this.#set({ node: this.#self, incarnation: this.#incarnation, state }, nowMs);
+    this.#view = undefined;
+    // What it finds is no list of members: until it is asked for its view it names none.
+    const nodes = state === "joining" ? EMPTY : undefined;
+    this.#tell([...this.#peers.keys()], { ...this.#greeting(false), nodes });
+  }
+
+  /** All that its members name are connected, or were tried. */
+  #hasJoined(nowMs: number): boolean {
+    if (nowMs - this.#joiningSinceMs >= this.#rules.joinMs) return true;
+    return this.#named().every(
+      (node) =>
+        node === this.#self ||
+        this.#strangers.has(node) ||
+        this.#peers.get(node)?.greeting !== undefined ||
+        (this.#dials.get(node)?.failures ?? 0) > 0,
+    );
+  }
+
+  /** The nodes that members of this cluster name. */
+  #named(): readonly NodeName[] {
+    return [...this.#peers.values()].flatMap(({ greeting, nodes }) =>
+      greeting?.cluster !== undefined && greeting.cluster === this.#cluster ? nodes : EMPTY,
+    );
+  }
+
+  #leaving(state: "leaving" | "left", nowMs: number): void {
+    this.#unheard = new Set(this.#others());
+    this.#leaveUntilMs = nowMs + this.#rules.leaveMs;
+    this.#become(state, nowMs);
+  }
+
+  #leaveOn(nowMs: number): void {
+    if (this.#hasLeft) return;
+    const waiting = [...this.#unheard].some((node) => {
+      const member = this.#members.get(node);
+      return member !== undefined && isLive(member);
+    });
+    if (waiting && nowMs < this.#leaveUntilMs) return;
+    if (this.#standing === "leaving") {
+      this.#leaving("left", nowMs);
+      if (this.#unheard.size > 0) return;
+    }
+    this.#hasLeft = true;
+    this.#effects.push({ type: "left" });
+  }
+
+  // What follows
+
+  #next(nowMs: number): readonly Effect[] {
+    switch (this.#standing) {
+      case "waiting":
+        this.#bootstrap(nowMs);
+        break;
+      case "joining":
+        if (this.#hasJoined(nowMs)) this.#become("up", nowMs);
+        break;
+      case "leaving":
+      case "left":
+        this.#leaveOn(nowMs);
+        break;
+      case "up":
+        break;
+    }
+    this.#dial(nowMs);
+    return this.#taken();
+  }
+
+  #taken(): readonly Effect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  #bootstrap(nowMs: number): void {
+    const observed = this.#observe(nowMs);
+    const action = plan(observed, this.#rules, nowMs);
+    if (action.type === "wait") this.#waitingFor = action.reason;
+    else if (action.type === "join") this.#enter(action.cluster, "joining", nowMs);
+    // Of this life of this node: no other cluster is ever called so.
+    else this.#enter(`${this.#self}/${this.#incarnation}`, "up", nowMs);
+  }
+
+  #observe(nowMs: number): Observed {
+    const candidates = new Map<NodeName, Contact | undefined>();
+    // What other waiting nodes find is a candidate here too: lists may differ, agreement needs one.
+    const told = [...this.#peers.values()].flatMap(({ greeting, nodes }) =>
+      greeting?.state === "waiting" ? nodes : EMPTY,
+    );
+    for (const node of [...this.#found, ...told].sort(order))
+      if (!this.#strangers.has(node)) candidates.set(node, this.#contact(node));
+    const contacts = [...candidates].flatMap(([node, contact]) => (contact === undefined ? [] : node));
+    const agreement = digestOf([[...candidates.keys()].join(" "), contacts.join(" ")]);
+    if (agreement !== this.#agreement) {
+      this.#agreement = agreement;
+      this.#stableSinceMs = nowMs;
+      // At once: until they hear of it the others count on what was said.
+      if (this.#toldAgreement !== undefined) this.#tellAgreement(nowMs);
+    }
+    const clusters = [...this.#peers.values()].flatMap(({ greeting }) =>
+      greeting?.state === "joining" || greeting?.state === "up" ? (greeting.cluster ?? []) : [],
+    );
+    return {
+      self: this.#self,
+      clusters,
+      candidates,
+      complete: this.#complete,
+      agreement,
+      stableSinceMs: this.#stableSinceMs,
+    };
+  }
+
+  #contact(node: NodeName): Contact | undefined {
+    if (node === this.#self) return { agreement: this.#agreement };
+    const greeting = this.#peers.get(node)?.greeting;
+    return greeting?.state === "waiting" ? { agreement: greeting.digest } : undefined;
+  }
+
+  #tellAgreement(nowMs: number): void {
+    const settled = nowMs - this.#stableSinceMs >= this.#rules.stableMarginMs;
+    this.#toldAgreement = settled ? this.#agreement : undefined;
+    const greeting = this.#greeting(true);
+    const said = JSON.stringify([greeting.digest, greeting.nodes]);
+    if (said === this.#told) return;
+    this.#told = said;
+    this.#tell([...this.#peers.keys()], greeting);
+  }
+
+  /** All are told of a view that has changed, and those are asked whose view differs. */
+  #compareViews(): void {
+    const { digest } = this.view;
+    if (digest !== this.#told) {
+      this.#told = digest;
+      this.#tell(this.#others(), { type: "digest", node: this.#self, digest });
+    }
+    for (const node of this.#others()) {
+      const peer = this.#peers.get(node);
+      const both = `${digest} ${peer?.digest}`;
+      if (peer?.digest === undefined || peer.digest === digest || peer.asked === both) continue;
+      peer.asked = both;
+      this.#tell([node], { type: "ask", node: this.#self });
+    }
+  }
+
+  // Connections
+
+  #dial(nowMs: number): void {
+    if (this.#standing === "leaving" || this.#standing === "left") return;
+    const down = [...this.#members.values()].filter(({ state }) => state === "down").map(({ node }) => node);
+    const told = [...this.#peers.values()].flatMap(({ nodes }) => nodes);
+    const wanted = new Set([...this.#found, ...told, ...down]);
+    for (const node of wanted) {
+      if (node === this.#self || this.#peers.has(node) || this.#strangers.has(node)) continue;
+      const dial = this.#dials.get(node) ?? { failures: 0, pending: false, nextMs: nowMs };
+      this.#dials.set(node, dial);
+      if (dial.pending || nowMs < dial.nextMs) continue;
+      dial.pending = true;
+      this.#effects.push({ type: "dial", node });
+    }
+    for (const [node, { pending }] of this.#dials) if (!pending && !wanted.has(node)) this.#dials.delete(node);
+  }
+
+  #failedDial(node: NodeName, nowMs: number): void {
+    const failures = (this.#dials.get(node)?.failures ?? 0) + 1;
+    const nextMs = nowMs + backOffMs(failures, this.#rules.dialMs, this.#random);
+    this.#dials.set(node, { failures, pending: false, nextMs });
+  }
+
+  // Messages
+
+  #greeting(withNodes: boolean): Greeting {
+    const waiting = this.#standing === "waiting";
+    return {
+      type: "greeting",
+      name: this.#rules.name,
+      node: this.#self,
+      incarnation: this.#incarnation,
+      state: this.#standing,
+      cluster: this.#cluster,
+      answer: false,
+      nodes: withNodes ? (waiting ? [...this.#found] : [this.#self, ...this.#others()]) : undefined,
+      digest: waiting ? this.#toldAgreement : this.view.digest,
+    };
+  }
+
+  #tell(nodes: readonly NodeName[], message: Message): void {
+    if (nodes.length > 0) this.#effects.push({ type: "tell", nodes, message });
+  }
+}
