@@ -13,6 +13,10 @@ export interface ClusterErrorDetails {
     readonly kind: "error" | "exit" | "throw" | "not_started";
     readonly reason: unknown;
   };
+  /** A write to a cache, or a question about it, on a node where its process does not run. */
+  readonly INTERLOCK_CACHE_DOWN: { readonly cache: string; readonly node: NodeName; readonly operation: string };
+  /** A load of a cache that brought no value and threw no error of its own. */
+  readonly INTERLOCK_CACHE_LOAD: { readonly cache: string; readonly key: string; readonly problem: string };
   /** An option that cannot be used. */
   readonly INTERLOCK_NODE_OPTION: { readonly option: string; readonly got: string; readonly expected: string };
 }
@@ -27,6 +31,10 @@ export const clusterHints: { readonly [Code in ClusterErrorCode]: string } = {
     "Check that no other node of that name runs on this machine, and that the port is free and allowed.",
   INTERLOCK_REMOTE_CALL:
     "The cause is what it failed with over there; undef means that the node does not offer that function.",
+  INTERLOCK_CACHE_DOWN:
+    "Have a supervisor of this node start the cache's child. If it does and this is seen now and then, the cache has crashed and is being restarted: write again, or the other nodes keep what they have.",
+  INTERLOCK_CACHE_LOAD:
+    "Have load give up by its signal or by timeouts of its own, or raise loadMs; if its process was ended, look for who did it.",
   INTERLOCK_NODE_OPTION: "Correct the option that the message names.",
 };
 

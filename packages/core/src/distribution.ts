@@ -16,7 +16,7 @@ import type { LocalPid } from "./process/pid.ts";
 import type { Process } from "./process/process.ts";
 
 export { register as registerName } from "./naming/local-names.ts";
-export { currentNode } from "./naming/name.ts";
+export { currentNode, NameBase } from "./naming/name.ts";
 export { LocalAlias } from "./process/alias.ts";
 export type { OpenCall, RemoteCaller } from "./process/call.ts";
 export { showReason } from "./process/exit-reason.ts";
@@ -24,7 +24,7 @@ export { KeyedMatcher } from "./process/matcher.ts";
 export { LocalMonitor, type Watcher } from "./process/monitor.ts";
 export { type Home, LocalPid, Reference, RemotePid, RemoteReference } from "./process/pid.ts";
 export type { Process } from "./process/process.ts";
-export type { Addressee, Network, Route } from "./process/route.ts";
+export type { Addressee, Away, Network, Route } from "./process/route.ts";
 export { deliverMessage } from "./process/send.ts";
 export { spawnProcess } from "./process/spawn.ts";
 
@@ -75,7 +75,7 @@ export function deliverSignal(process: Process, message: unknown): void {
 }
 
 /** `callback` runs when `process` ends, before its links and monitors are told. @returns what takes it back. */
-export function onEnd(process: Process, callback: () => void): () => void {
+export function onEnd(process: Process, callback: (reason: ExitReason) => void): () => void {
   atExit(process, callback);
   return () => process.extras?.atExit?.delete(callback);
 }
