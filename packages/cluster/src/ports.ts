@@ -99,7 +99,7 @@ export interface Ports {
 
 export interface SecureListening {
   readonly credentials: CredentialsSource;
-  refused(error: Error, remote: string): void;
+  readonly refused: (error: Error, remote: string) => void;
 }
 
 class NodeSocket implements Socket {

@@ -64,7 +64,9 @@ export class Findings {
   }
 
   status(): readonly DiscoveryStatus[] {
-    return this.#all.map((finding) => ({ ...finding }));
+    return this.#all.map(({ failures, failuresTotal, nodes, problem, strategy }) => {
+      return { strategy, nodes, failures, failuresTotal, problem };
+    });
   }
 
   #at(index: number): Finding {

@@ -104,7 +104,7 @@ const SLOWER = 5;
  */
 export async function joinCluster(node: ClusterNode, options: JoinClusterOptions): Promise<Cluster> {
   const parts = partsOf(node);
-  if (parts === undefined) throw badOption("node", String(node), "one that createNode has made");
+  if (parts === undefined) throw badOption("node", node.name, "one that createNode has made");
   if (parts.local.names.has(MEMBERSHIP)) throw badOption("node", node.name, "one that is part of no cluster yet");
   const cluster = new RunningCluster(parts, node.name, options);
   await cluster.start();
