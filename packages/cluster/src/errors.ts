@@ -13,6 +13,15 @@ export interface ClusterErrorDetails {
     readonly kind: "error" | "exit" | "throw" | "not_started";
     readonly reason: unknown;
   };
+  /** A singleton that cannot be called, or acted for, from this node now. */
+  readonly INTERLOCK_SINGLETON: {
+    readonly singleton: string;
+    /** `not_started`: its child does not run on this node; `no_holder`: no node is known to hold the lease; `starting`: this
+     * node holds it and the server is not up (yet); `not_held`: what only the holder may do, this node may not (any more). */
+    readonly problem: "not_started" | "no_holder" | "starting" | "not_held";
+  };
+  /** A lease that could not be read or written. Who holds it is not known. */
+  readonly INTERLOCK_LEASE: { readonly lease: string; readonly problem: string };
   /** A write to a cache, or a question about it, on a node where its process does not run. */
   readonly INTERLOCK_CACHE_DOWN: { readonly cache: string; readonly node: NodeName; readonly operation: string };
   /** A load of a cache that brought no value and threw no error of its own. */
@@ -31,6 +40,9 @@ export const clusterHints: { readonly [Code in ClusterErrorCode]: string } = {
     "Check that no other node of that name runs on this machine, and that the port is free and allowed.",
   INTERLOCK_REMOTE_CALL:
     "The cause is what it failed with over there; undef means that the node does not offer that function.",
+  INTERLOCK_SINGLETON:
+    "During a hand-over call again a little later; not_started: have a supervisor of this node start the singleton's child.",
+  INTERLOCK_LEASE: "Check that the place where leases are kept can be reached and written; the cause says what failed.",
   INTERLOCK_CACHE_DOWN:
     "Have a supervisor of this node start the cache's child. If it does and this is seen now and then, the cache has crashed and is being restarted: write again, or the other nodes keep what they have.",
   INTERLOCK_CACHE_LOAD:

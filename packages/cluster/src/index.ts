@@ -32,9 +32,20 @@ export { staticNodes } from "./discovery/static.ts";
 export { ClusterError, type ClusterErrorCode, type ClusterErrorDetails, clusterHints } from "./errors.ts";
 export { type Group, type GroupMonitor, type GroupOptions, group, whichGroups } from "./groups/group.ts";
 export type { GroupEvent } from "./groups/monitors.ts";
+export type { LeaseTiming } from "./lease/elector.ts";
+export {
+  type Lease,
+  type LeaseAnswer,
+  type LeaseCell,
+  type LeaseRecord,
+  type Leases,
+  leaseIn,
+} from "./lease/lease.ts";
+export { memoryLeases } from "./lease/memory-leases.ts";
 export { type Agreement, type Cluster, type JoinClusterOptions, joinCluster } from "./membership/cluster.ts";
 export type { MembershipChange } from "./membership/state.ts";
 export { type Difference, type Member, type MemberState, type View, viewDifferences } from "./membership/view.ts";
+export { type Singleton, type SingletonOptions, singleton } from "./names/singleton.ts";
 export { exactTerms } from "./node/exact-terms.ts";
 export { ErlangError } from "./node/exit-terms.ts";
 export { monitorNodes } from "./node/monitor-nodes.ts";

@@ -39,7 +39,7 @@ export class TestCluster implements AsyncDisposable {
 
   async node(alive: string, options: Partial<CreateNodeOptions> = {}): Promise<TestNode> {
     const name: NodeName = `${alive}@127.0.0.1`;
-    const local = new LocalNode();
+    const local = options.local ?? new LocalNode();
     const reports: Report[] = [];
     local.onReport = (report) => void reports.push(report);
     local.progress = false;
