@@ -53,6 +53,8 @@ export interface Credentials {
   readonly key: string;
   readonly cert: string;
   readonly ca: string;
+  /** Default TLSv1.3. Erlang's nodes have TLS 1.2, unless their `ssl_dist_optfile` says `{versions, ['tlsv1.3']}`. */
+  readonly minVersion?: "TLSv1.2" | "TLSv1.3";
 }
 
 /** Asked for every connection, so that renewed certificates serve from the next one on. */
@@ -138,7 +140,8 @@ class NodeSocket implements Socket {
   write(...chunks: readonly Uint8Array[]): void {
     if (this.#socket.destroyed) return;
     if (chunks.length > 1) this.#socket.cork();
-    chunks.forEach((chunk, at) => this.#socket.write(chunk, at === chunks.length - 1 ? this.#written : undefined));
+    const last = chunks.length - 1;
+    for (const [at, chunk] of chunks.entries()) this.#socket.write(chunk, at === last ? this.#written : undefined);
     if (chunks.length > 1) this.#socket.uncork();
   }
 
@@ -153,6 +156,7 @@ class NodeSocket implements Socket {
 }
 
 const HANDSHAKE_MS = 7_000;
+const MIN_VERSION = "TLSv1.3";
 
 /** What takes a connection that was accepted through its TLS handshake. */
 function securing(
@@ -160,12 +164,12 @@ function securing(
   accepted: (socket: NetSocket) => void,
 ): (socket: NetSocket) => void {
   const remoteOf = (socket: NetSocket): string => `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? "?"}`;
-  const options = { minVersion: "TLSv1.3", requestCert: true, rejectUnauthorized: true } as const;
+  const options = { requestCert: true, rejectUnauthorized: true } as const;
   const server = createTlsServer({ ...options, handshakeTimeout: HANDSHAKE_MS }, accepted);
   server.on("tlsClientError", (error, socket) => refused(error, remoteOf(socket)));
   return (socket) => {
     try {
-      server.setSecureContext({ ...credentials(), ...options });
+      server.setSecureContext({ minVersion: MIN_VERSION, ...credentials(), ...options });
     } catch (error) {
       socket.destroy();
       return refused(error as Error, remoteOf(socket));
@@ -280,10 +284,10 @@ export const nodePorts: Ports = {
             credentials === undefined
               ? createConnection({ host, port })
               : connect({
+                  minVersion: MIN_VERSION,
                   ...credentials(),
                   host,
                   port,
-                  minVersion: "TLSv1.3",
                   ...(isIP(host) === 0 && { servername: host }),
                   checkServerIdentity: (_name, certificate) => nameProblem(host, certificate),
                 });

@@ -254,12 +254,13 @@ export class NetKernel implements Network, Receiver {
     role: "dialer" | "acceptor",
     peer: NodeName | undefined,
   ): Promise<Established & { readonly socket: Socket; readonly hand: (to: SocketEvents) => void }> {
-    const { name, cookie, creation, visible, ports, handshakeMs, local } = this.#options;
+    const { name, cookie, creation, credentials, visible, ports, handshakeMs, local } = this.#options;
+    const lengthBytes = credentials === undefined ? 2 : 4;
     const flags = visible ? VISIBLE_NODE_FLAGS : HIDDEN_NODE_FLAGS;
     this.#shaking.add(socket);
     try {
       const established = await shakeHands(socket, {
-        options: { role, name, peer, cookie, flags, creation, challenge: ports.challenge() },
+        options: { role, name, peer, cookie, flags, creation, challenge: ports.challenge(), lengthBytes },
         standing: (from) => {
           if (this.#up.has(from as NodeName)) return "established";
           return this.#dialing.has(from as NodeName) ? "pending" : "none";

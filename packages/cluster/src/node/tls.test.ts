@@ -1,3 +1,4 @@
+import { connect } from "node:tls";
 import { genServer, local, remote, reply } from "@interlock/core";
 import { expect, test } from "vitest";
 
@@ -85,4 +86,24 @@ test("a renewed certificate serves from the next connection on, without a restar
   expect(await a.run(() => echo.call.echo("the connection that is open stays"))).toContain("stays");
   a.node.disconnect(b.name);
   expect(await a.run(() => echo.call.echo("second"))).toBe("second");
+});
+
+test("TLS 1.2, which Erlang's nodes have, is taken by those that allow it, and by no other", async () => {
+  using authority = new Authority();
+  const own = authority.issue(...both);
+  await using cluster = await TestCluster.make();
+  const strict = await cluster.node("a", { tls: () => own });
+  const lenient = await cluster.node("b", { tls: () => ({ ...own, minVersion: "TLSv1.2" }) });
+  const protocolOf = ({ node }: typeof strict, maxVersion: "TLSv1.2" | "TLSv1.3"): Promise<string | null> =>
+    new Promise((resolve, reject) => {
+      const socket = connect({ ...own, ...node.address, maxVersion }, () => {
+        resolve(socket.getProtocol());
+        socket.destroy();
+      });
+      socket.on("error", reject);
+    });
+  await expect(protocolOf(strict, "TLSv1.2")).rejects.toThrow(/version/);
+  expect(await protocolOf(strict, "TLSv1.3")).toBe("TLSv1.3");
+  expect(await protocolOf(lenient, "TLSv1.2")).toBe("TLSv1.2");
+  expect(await protocolOf(lenient, "TLSv1.3")).toBe("TLSv1.3");
 });

@@ -129,11 +129,14 @@ test("two nodes with the same cookie and enough flags agree on what both can do"
 });
 
 test("the events and the answers are the same wherever the bytes were cut", () => {
-  for (const answers of [{}, { standing: "established" }, { standing: "pending" }] as const) {
-    const whole = meet({ name: "zoe@example.org" }, {}, answers);
+  const sessions = ([{}, { standing: "established" }, { standing: "pending" }] as const).flatMap((answers) =>
+    ([2, 4] as const).map((lengthBytes) => [answers, lengthBytes] as const),
+  );
+  for (const [answers, lengthBytes] of sessions) {
+    const whole = meet({ name: "zoe@example.org", lengthBytes }, { lengthBytes }, answers);
     for (const [side, options] of [
-      [whole.dialer, { ...alice, name: "zoe@example.org" }],
-      [whole.acceptor, bob],
+      [whole.dialer, { ...alice, name: "zoe@example.org", lengthBytes }],
+      [whole.acceptor, { ...bob, lengthBytes }],
     ] as const) {
       const bytes = Buffer.concat(side.received);
       for (let cut = 0; cut <= bytes.length; cut++) {
@@ -147,6 +150,15 @@ test("the events and the answers are the same wherever the bytes were cut", () =
       expect(slow.events).toEqual(side.events);
     }
   }
+});
+
+test("over TLS each message has four bytes of length, as OTP's inet_tls_dist has it", () => {
+  const { dialer, acceptor } = meet({ lengthBytes: 4 }, { lengthBytes: 4 });
+  expect([dialer.last?.type, acceptor.last?.type]).toEqual(["established", "established"]);
+  const [name = ""] = acceptor.received.map((bytes) => Buffer.from(bytes).toString("latin1"));
+  expect(name.slice(0, 5)).toBe(`\0\0\0${String.fromCharCode(name.length - 4)}N`);
+  const [status = ""] = dialer.received.map((bytes) => Buffer.from(bytes).toString("latin1"));
+  expect(status.slice(0, 9)).toBe("\0\0\0\x03sok\0\0");
 });
 
 test("what follows the handshake flows on", () => {

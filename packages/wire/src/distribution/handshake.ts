@@ -41,6 +41,8 @@ export interface HandshakeOptions {
   readonly creation: number;
   /** 32 bits that nobody can guess, fresh for every handshake. */
   readonly challenge: number;
+  /** Of the length before each message: OTP has 4 over TLS (`inet_tls_dist`), where the official page says 2. Default 2. */
+  readonly lengthBytes?: 2 | 4;
 }
 
 /** What the shell has with a node that dials it. */
@@ -101,7 +103,12 @@ export function startHandshake(options: HandshakeOptions): {
   if (!options.name.includes("@")) throw refusal("bad_name", `${options.name} has no host`, undefined);
   if (/[^\0-\xff]/.test(options.cookie)) throw refusal("bad_cookie", "a cookie has only Latin-1 characters", undefined);
   const handshake = new Handshake(options);
-  return { handshake, output: options.role === "dialer" ? [introduction] : [] };
+  return { handshake, output: options.role === "dialer" ? [framedFor(options, introduction)] : [] };
+}
+
+/** A message with two bytes of length, with as many as the transport has. */
+function framedFor({ lengthBytes = 2 }: HandshakeOptions, message: Uint8Array): Uint8Array {
+  return lengthBytes === 2 ? message : Buffer.concat([Buffer.alloc(lengthBytes - 2), message]);
 }
 
 export class Handshake {
@@ -172,21 +179,24 @@ export class Handshake {
   }
 
   #step(): HandshakeStep {
-    const step = { events: this.#events, output: this.#output };
+    const output = this.#output.map((message) => framedFor(this.#options, message));
+    const step = { events: this.#events, output };
     this.#events = [];
     this.#output = [];
     return step;
   }
 
   #messages(): void {
+    const { lengthBytes = 2 } = this.#options;
     while (this.#state !== "asked" && this.#state !== "alive" && this.#state !== "over") {
       const bytes = this.#bytes;
-      if (bytes.length < 2) break;
-      const length = bytes.readUInt16BE(0);
+      if (bytes.length < lengthBytes) break;
+      const length = bytes.readUIntBE(0, lengthBytes);
       if (length > MOST_MESSAGE_BYTES) throw badMessage(`a message of ${length} bytes`);
-      if (bytes.length < 2 + length) break;
-      this.#bytes = bytes.subarray(2 + length);
-      this.#message(bytes.subarray(2, 2 + length));
+      const end = lengthBytes + length;
+      if (bytes.length < end) break;
+      this.#bytes = bytes.subarray(end);
+      this.#message(bytes.subarray(lengthBytes, end));
     }
     // While the shell is asked nothing may pile up: the peer has nothing to say before it has its answer.
     if (this.#bytes.length > 2 * MOST_MESSAGE_BYTES) throw badMessage("more than was asked for");
