@@ -2,7 +2,9 @@
  * A node that real Erlang nodes are checked against: the servers, agents and functions of interop-node.md, which other
  * implementations of these checks know as well. `npm run interop-node` starts it as ts@127.0.0.1 with the cookie bb.
  */
-import { atom, createNode } from "@interlock/cluster";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { atom, type CreateNodeOptions, createNode } from "@interlock/cluster";
 import { local, type NodeName, onReport, type Pid, whereis } from "@interlock/core";
 
 import { offerFunctions } from "./interop/functions.ts";
@@ -17,7 +19,13 @@ onReport(
   { progress: false },
 );
 
-const { COOKIE = "bb", EPMD_PORT = "4369", NODE } = process.env;
+const { COOKIE = "bb", EPMD_PORT = "4369", NODE, TLS_DIR } = process.env;
+const credentials =
+  (folder: string): NonNullable<CreateNodeOptions["tls"]> =>
+  () => {
+    const text = (file: string): string => readFileSync(join(folder, file), "utf8");
+    return { key: text("node.key"), cert: text("node.pem"), ca: text("ca.pem"), minVersion: "TLSv1.2" };
+  };
 const node = await createNode({
   // npm puts the path of node into NODE: to a run by npm the name is given as an argument.
   name: (process.argv[2] ?? (NODE?.includes("@") ? NODE : "ts@127.0.0.1")) as NodeName,
@@ -25,6 +33,7 @@ const node = await createNode({
   visible: true,
   tickMs: 4_000,
   epmd: { port: Number(EPMD_PORT) },
+  ...(TLS_DIR === undefined ? {} : { tls: credentials(TLS_DIR) }),
 });
 const host = new InteropHost(node);
 const servers = new Set(["echo", "counter", "terms", "crasher"]);

@@ -20,6 +20,12 @@ serve() ->
     register(bank, spawn(fun() -> bank(0) end)),
     io:format("serving: ~s~n", [os:getpid()]).
 
+%%% A node that must not get a connection.
+refused() ->
+    [Node] = init:get_plain_arguments(),
+    io:format("refused: ~s~n", [net_adm:ping(list_to_atom(Node))]),
+    halt().
+
 run(Name) ->
     {Pid, Ref} = spawn_monitor(fun() -> ?MODULE:Name(), exit(passed) end),
     receive
@@ -90,8 +96,10 @@ bank(Balance) ->
     end.
 
 peer(Name) ->
-    Args = ["-setcookie", atom_to_list(erlang:get_cookie()), "-start_epmd", "false", "-connect_all", "false",
-            "-pa", filename:dirname(code:which(?MODULE))],
+    Tls = [Arg || Flag <- [proto_dist, ssl_dist_optfile], {ok, [[Value]]} <- [init:get_argument(Flag)],
+                  Arg <- ["-" ++ atom_to_list(Flag), Value]],
+    Args = Tls ++ ["-setcookie", atom_to_list(erlang:get_cookie()), "-start_epmd", "false", "-connect_all", "false",
+                   "-pa", filename:dirname(code:which(?MODULE))],
     Options = #{name => Name, host => "127.0.0.1", longnames => true, connection => standard_io, args => Args},
     {ok, Peer, Node} = peer:start_link(Options),
     {Peer, Node}.

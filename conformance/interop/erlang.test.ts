@@ -62,6 +62,48 @@ describe.each(found.map((erlang) => [erlang.release, erlang] as const))("Erlang/
   );
 });
 
+/** The connection is TLS's: what depends on how bytes come and go is checked again. */
+const overTls =
+  `ping nodedown_here calls tag_forms casts many_calls calls_here erpc_call erpc_here spawns spawn_ends monitors
+  monitors_here links unlinks exits aliases random_terms large_binaries interleaved order atom_cache`.split(/\s+/);
+
+describe.each(found.map((erlang) => [erlang.release, erlang] as const))(
+  "Erlang/OTP %s finds over TLS that",
+  (_, erlang) => {
+    let compiled: CompiledChecks;
+    let node: Program;
+    let checking: Program;
+    let epmdPort: number;
+
+    beforeAll(async () => {
+      epmdPort = await freePort();
+      compiled = new CompiledChecks(erlang);
+      node = await startInteropNode(NODE, epmdPort, compiled.folder);
+      checking = startErlang(erlang, "er@127.0.0.1", epmdPort, compiled, ["main", NODE, ...overTls], true);
+    }, LIMIT_MS);
+
+    afterAll(async () => {
+      await checking?.kill();
+      await node?.kill();
+      compiled?.[Symbol.dispose]();
+    });
+
+    for (const { name, title } of checks.filter((check) => overTls.includes(check.name)))
+      test(`${title} (${name})`, { timeout: LIMIT_MS }, async () => {
+        expect(await checking.line(name)).toBe("ok");
+      });
+
+    test("a node without TLS is refused, and the node goes on", { timeout: LIMIT_MS }, async () => {
+      await checking.ended;
+      const names = ["refused", NODE] as const;
+      await using plain = startErlang(erlang, "plain@127.0.0.1", epmdPort, compiled, names);
+      expect(await plain.line("refused")).toBe("pang");
+      await using again = startErlang(erlang, "er@127.0.0.1", epmdPort, compiled, ["main", NODE, "ping"], true);
+      expect(await again.line("ping")).toBe("ok");
+    });
+  },
+);
+
 async function elixirCalls(erlang: Erlang, epmdPort: number): Promise<void> {
   const code = `
     server = {:echo, :"${NODE}"}

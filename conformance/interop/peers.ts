@@ -1,9 +1,11 @@
 /** The real peers of the interop tests: which Erlangs there are, and nodes of theirs and of ours as child processes. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+
+import { Authority } from "../../packages/cluster/src/node/certificates.fixture.ts";
 
 export const COOKIE = "a_cookie_of_the_interop_tests";
 
@@ -41,26 +43,42 @@ function within(root: string, command: string, args: readonly string[]): [string
   return root === "/" ? [command, [...args]] : ["chroot", [root, command, ...args]];
 }
 
-/** Compiles checks.erl into a folder that `erlang` sees. */
+/** Compiles checks.erl into a folder that `erlang` sees; there are certificates of both sides as well. */
 export class CompiledChecks implements Disposable {
   /** The folder, as it is called within the root. */
   readonly path: string;
-  readonly #folder: string;
+  /** The same folder, as it is called here. */
+  readonly folder: string;
 
   constructor({ root }: Erlang) {
     const parent = root === "/" ? tmpdir() : join(root, "tmp");
     mkdirSync(parent, { recursive: true });
-    this.#folder = mkdtempSync(join(parent, "interlock-interop-"));
-    this.path = root === "/" ? this.#folder : join("/tmp", basename(this.#folder));
-    copyFileSync(join(import.meta.dirname, "checks.erl"), join(this.#folder, "checks.erl"));
+    this.folder = mkdtempSync(join(parent, "interlock-interop-"));
+    this.path = root === "/" ? this.folder : join("/tmp", basename(this.folder));
+    copyFileSync(join(import.meta.dirname, "checks.erl"), join(this.folder, "checks.erl"));
     const compiled = spawnSync(...within(root, "erlc", ["-o", this.path, join(this.path, "checks.erl")]), {
       encoding: "utf8",
     });
     if (compiled.status !== 0) throw new Error(`checks.erl does not compile: ${compiled.stdout}${compiled.stderr}`);
+    this.#certify();
+  }
+
+  /** As the interop node wants them in TLS_DIR, and the options of `inet_tls_dist`. */
+  #certify(): void {
+    using authority = new Authority();
+    // OTP 25 wants the address as a name, newer ones as an address.
+    const { ca, cert, key } = authority.issue("IP:127.0.0.1", "DNS:127.0.0.1");
+    const files = ["cert", "key", "cacert"].map((kind, at) => {
+      return `{${kind}file, "${join(this.path, ["node.pem", "node.key", "ca.pem"][at] ?? "")}"}`;
+    });
+    const both = [...files, "{verify, verify_peer}"].join(", ");
+    const options = `[{server, [${both}, {fail_if_no_peer_cert, true}]}, {client, [${both}]}].\n`;
+    const written = { "ca.pem": ca, "node.pem": cert, "node.key": key, "ssl_dist.conf": options };
+    for (const [name, content] of Object.entries(written)) writeFileSync(join(this.folder, name), content);
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
@@ -149,14 +167,18 @@ export class Program implements AsyncDisposable {
   }
 }
 
-/** The interop node; it hosts the EPMD at that port. */
-export async function startInteropNode(name: string, epmdPort: number): Promise<Program> {
+/** The interop node; it hosts the EPMD at that port. `tls`: the folder of its certificates. */
+export async function startInteropNode(name: string, epmdPort: number, tls?: string): Promise<Program> {
   const main = join(import.meta.dirname, "..", "interop-node.ts");
   const environment = { NODE: name, COOKIE, EPMD_PORT: String(epmdPort), NODE_OPTIONS: "" };
-  const program = new Program(process.execPath, ["--conditions=@interlock/source", main], environment);
+  const secured = tls === undefined ? environment : { ...environment, TLS_DIR: tls };
+  const program = new Program(process.execPath, ["--conditions=@interlock/source", main], secured);
   await program.line(`READY ${name} port`);
   return program;
 }
+
+/** Neither cookies nor dumps are left anywhere. */
+const quiet = { HOME: "/tmp", ERL_CRASH_DUMP: "/dev/null", ERL_CRASH_DUMP_BYTES: "0" };
 
 /** A node of Erlang that runs `checks:Function()` with these arguments. */
 export function startErlang(
@@ -165,16 +187,18 @@ export function startErlang(
   epmdPort: number,
   { path }: CompiledChecks,
   [run, ...args]: readonly [string, ...string[]],
+  secure = false,
 ): Program {
+  const tls = secure ? ["-proto_dist", "inet_tls", "-ssl_dist_optfile", join(path, "ssl_dist.conf")] : [];
   const node = ["-noinput", "-start_epmd", "false", "-name", name, "-setcookie", COOKIE, "-pa", path];
   const kernel = ["-kernel", "net_ticktime", "4", "inet_dist_use_interface", "{127,0,0,1}"];
-  const [command, all] = within(root, "erl", [...node, ...kernel, "-s", "checks", run, "-extra", ...args]);
-  return new Program(command, all, { ERL_EPMD_PORT: String(epmdPort), HOME: "/tmp" });
+  const [command, all] = within(root, "erl", [...node, ...kernel, ...tls, "-s", "checks", run, "-extra", ...args]);
+  return new Program(command, all, { ...quiet, ERL_EPMD_PORT: String(epmdPort) });
 }
 
 /** A node of Elixir that evaluates `code`. */
 export function startElixir({ root }: Erlang, name: string, epmdPort: number, code: string): Program {
   const node = ["--name", name, "--cookie", COOKIE, "--erl", "-start_epmd false", "-e", code];
   const [command, all] = within(root, "elixir", node);
-  return new Program(command, all, { ERL_EPMD_PORT: String(epmdPort), HOME: "/tmp", LC_ALL: "C.UTF-8" });
+  return new Program(command, all, { ...quiet, ERL_EPMD_PORT: String(epmdPort), LC_ALL: "C.UTF-8" });
 }
