@@ -22,7 +22,9 @@ describe("docs/telemetry.md", () => {
     .map((line) => line.split("|").map((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, code]) => code)));
 
   test("names exactly the channels that exist", () => {
-    const sources = globSync("packages/core/src/**/*.ts", { cwd: root }).filter((path) => !path.endsWith(".test.ts"));
+    const sources = globSync("packages/{core,cluster}/src/**/*.ts", { cwd: root }).filter(
+      (path) => !path.endsWith(".test.ts"),
+    );
     const channels = sources.flatMap((path) =>
       [...read(path).matchAll(/\bchannel\("([^"]+)"\)/g)].map(([, name]) => name),
     );

@@ -104,6 +104,7 @@ test.for([
   "agent",
   "application",
   "bind",
+  "cache",
   "counters",
   "dynamicSupervisor",
   "genEvent",

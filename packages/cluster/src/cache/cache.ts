@@ -116,7 +116,7 @@ const replicas = new WeakMap<LocalNode, Map<string, Replica>>();
  *   ttlMs: 60_000,
  *   load: async (id: number) => `article ${id}`,
  * });
- * await supervisor({ strategy: "one_for_one", children: () => [articles.child()] }).start();
+ * await supervisor({ name: "site", strategy: "one_for_one", children: () => [articles.child()] }).start();
  * console.log(await articles.get(7)); // article 7
  * articles.set(7, "a better one"); // Dropped on the other nodes.
  * console.log(articles.get(7)); // a better one
