@@ -33,6 +33,7 @@ export { ClusterError, type ClusterErrorCode, type ClusterErrorDetails, clusterH
 export { type Group, type GroupMonitor, type GroupOptions, group, whichGroups } from "./groups/group.ts";
 export type { GroupEvent } from "./groups/monitors.ts";
 export type { LeaseTiming } from "./lease/elector.ts";
+export { type FileLeasesOptions, fileLeases } from "./lease/file-leases.ts";
 export {
   type Lease,
   type LeaseAnswer,

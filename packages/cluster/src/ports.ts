@@ -6,7 +6,8 @@
 import type { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { Resolver as DnsResolver } from "node:dns/promises";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { watch } from "node:fs";
+import { link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { createConnection, createServer, isIP, type Socket as NetSocket, type Server } from "node:net";
 import { dirname } from "node:path";
 import {
@@ -314,4 +315,61 @@ export const nodePorts: Ports = {
     unlessAbsent(
       Promise.all([readFile(path, "utf8"), stat(path)]).then(([text, { mode }]) => ({ text, mode: mode & 0o777 })),
     ),
+};
+
+/** Files that are written once, whole, and then only read or removed: what several programs of a machine agree by. */
+export interface LeaseFiles {
+  /** The names in a folder, which is made if there is none. */
+  list(folder: string): Promise<readonly string[]>;
+  /** Undefined: there is none. */
+  read(path: string): Promise<string | undefined>;
+  /** There with all of `text`, and lasting, or not at all. @returns false if there is one already. */
+  create(path: string, text: string): Promise<boolean>;
+  /** No failure if there is none. */
+  remove(path: string): Promise<void>;
+  /** Keeps no program alive. @returns what ends it. */
+  watch(folder: string, changed: () => void): () => void;
+}
+
+/** The code of a failed file operation. */
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown }).code;
+}
+
+/** Those of the machine. */
+export const nodeLeaseFiles: LeaseFiles = {
+  list: async (folder) => {
+    await mkdir(folder, { recursive: true });
+    return readdir(folder);
+  },
+  read: (path) => unlessAbsent(readFile(path, "utf8")),
+  // A name of its own first (O_EXCL), then link(2): it fails when the path is there, and is seen by all at once.
+  create: async (path, text) => {
+    const own = `${path}.${randomBytes(8).toString("hex")}.tmp`;
+    const file = await open(own, "wx");
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    try {
+      await link(own, path);
+    } catch (error) {
+      // Somebody was first, by so much perhaps that what is unfinished was cleared away.
+      if (codeOf(error) === "EEXIST" || codeOf(error) === "ENOENT") return false;
+      throw error;
+    } finally {
+      await rm(own, { force: true });
+    }
+    const folder = await open(dirname(path));
+    await folder.sync().finally(() => folder.close());
+    return true;
+  },
+  remove: (path) => rm(path, { force: true }),
+  watch: (folder, changed) => {
+    const watcher = watch(folder, { persistent: false }, () => changed());
+    watcher.on("error", () => watcher.close()); // Whoever watches reads now and then as well.
+    return () => watcher.close();
+  },
 };

@@ -44,7 +44,7 @@ export interface Lease {
   ): Promise<LeaseAnswer>;
   /** Has it last for its duration from now, if it still is the holder's by the same token. */
   renew(held: LeaseRecord): Promise<LeaseAnswer>;
-  /** Gives it up, so that nobody need wait. @returns whether it still was the holder's by the same token. */
+  /** Gives it up, so that nobody need wait. @returns false when it was not the holder's any more, or the next one has it already. */
   release(held: LeaseRecord): Promise<boolean>;
   /** Has `changed` called, soon after, when others may have changed it. Absent: they are found by reading. @returns what ends it. */
   watch?(changed: () => void): () => void;
