@@ -129,7 +129,11 @@ describe("members", () => {
     const all = await started(nodes, ["a", "b", "c"]);
     await agreed(all);
     const [a, b, c] = all as readonly [Joined, Joined, Joined];
+    const reading = (async () => {
+      for await (const change of c.cluster.changes()) expect(change.member.state).not.toBe("joining");
+    })();
     await c.at.node.stop();
+    await reading; // What was a member of a network that is no more has left.
     await until(() => [a, b].every((one) => states(one).includes("c down")));
     const first = a.cluster.view().members.find(({ node }) => node === c.at.name)?.incarnation;
     const [again] = await started(nodes, ["c"]);
@@ -163,6 +167,9 @@ describe("members", () => {
     await until(() => b.changes.some(({ member }) => member.node === a.at.name && member.state === "down"));
     await agreed(all);
     expect(a.cluster.view().cluster).toBe(cluster);
+    // Who listens at a is told as well: it knows nobody, for a while.
+    const ofB = a.changes.flatMap(({ from, member }) => (member.node === b.at.name ? [`${from} ${member.state}`] : []));
+    expect(ofB.slice(-2)).toEqual(["up down", "undefined up"]);
   });
 
   test("are not lost when discovery fails, finds nobody or never answers", async () => {

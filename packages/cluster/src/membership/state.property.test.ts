@@ -274,6 +274,24 @@ describe("nodes that find one stable set", () => {
     );
   });
 
+  test("never form two, though each finds others than the rest from the start, if more than half are required", () => {
+    const lists = fc.tuple(...NODES.map(() => fc.subarray([...NODES], { minLength: 1, maxLength: 4 })));
+    fc.assert(
+      fc.property(lists, delays, (found, delay) => {
+        const world = new World(delay);
+        for (const [at, node] of NODES.entries())
+          world.start(node, at + 1, [node, ...(found[at] ?? [])], { requiredContactPoints: 3 });
+        world.run(10_000);
+        expect(world.formed.size).toBeLessThanOrEqual(1);
+        for (const node of NODES) world.find(node, NODES);
+        world.run(60_000);
+        expect(world.formed.size).toBe(1);
+        expectOneCluster(world, NODES);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   test("begin nothing while discovery fails, and lose nobody by it", () => {
     fc.assert(
       fc.property(startTimes, delays, (starts, delay) => {
@@ -295,6 +313,13 @@ describe("nodes that find one stable set", () => {
         world.run(120_000);
         expectOneCluster(world, NODES);
         expect(NODES.map((node) => world.at(node).changes.length)).toEqual(seen);
+        // Who was a member is looked for, whether discovery still finds it or not.
+        world.part(["b@h", "e@h"]);
+        world.run(125_000);
+        expect(world.states("a@h")).toMatchObject({ "b@h": "down", "c@h": "up", "e@h": "down" });
+        world.heal();
+        world.run(170_000);
+        expectOneCluster(world, NODES);
       }),
       { numRuns: 30 },
     );
