@@ -76,8 +76,7 @@ class CellLease implements Lease {
   constructor(name: string, cell: LeaseCell) {
     this.name = name;
     this.#cell = cell;
-    const { watch } = cell;
-    if (watch !== undefined) this.watch = (changed) => watch.call(cell, changed);
+    if (cell.watch !== undefined) this.watch = (changed) => cell.watch?.(changed) ?? (() => undefined);
   }
 
   read(): Promise<LeaseRecord | undefined> {

@@ -30,7 +30,7 @@ export function candidateName(node: LocalNode): string {
   return `${node.name}/${(life * 2 ** 20 + second).toString(36)}`;
 }
 
-export function nodeOf(candidate: string): NodeName {
+function nodeOf(candidate: string): NodeName {
   const slash = candidate.lastIndexOf("/");
   return (slash < 0 ? candidate : candidate.slice(0, slash)) as NodeName;
 }

@@ -34,14 +34,18 @@ export class VirtualTime {
         },
         clear: (alarm) => void this.#alarms.delete(alarm as Alarm),
       },
-      turns: { ...turns, microtask: counted(turns.microtask), immediate: counted(turns.immediate) },
+      turns: {
+        ...turns,
+        microtask: counted((callback) => turns.microtask(callback)),
+        immediate: counted((callback) => turns.immediate(callback)),
+      },
     };
     return new LocalNode({ runtime });
   }
 
   /** Until nothing of the nodes is runnable. */
   async settle(): Promise<void> {
-    do for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => void setImmediate(resolve));
+    do for (let turn = 0; turn < 3; turn++) await new Promise<void>((resolve) => nodeRuntime.turns.immediate(resolve));
     while (this.#pending > 0);
   }
 

@@ -33,9 +33,9 @@ export interface PlacementRequest {
  *   { node: "b@10.0.0.2", modules: [{ name: "room", version: "1" }, { name: "room", version: "2" }] },
  *   { node: "c@10.0.0.3", modules: [{ name: "mail", version: "1" }] },
  * ];
- * console.log(place({ key: "room:42", module: "room" }, members)); // a@10.0.0.1
- * console.log(place({ key: "room:42", module: "room", version: "2" }, members)); // b@10.0.0.2
- * console.log(place({ key: "room:42", module: "poll" }, members)); // undefined
+ * console.log(place({ key: "room:2", module: "room" }, members)); // a@10.0.0.1
+ * console.log(place({ key: "room:2", module: "room", version: "2" }, members)); // b@10.0.0.2
+ * console.log(place({ key: "room:2", module: "poll" }, members)); // undefined
  */
 export function place(request: PlacementRequest, members: readonly PlacementMember[]): NodeName | undefined {
   let best: Scored | undefined;
