@@ -258,8 +258,13 @@ describe("a write while a load runs", () => {
     const third = articles.fetch("k");
     await at.settle();
     source.give("before the delete");
+    await at.settle();
+    const fourth = articles.fetch("k");
+    await at.settle();
+    expect(source.asked, "the first to land leaves the other one its place").toHaveLength(3);
     source.give("after the delete");
     expect([(await second).value, (await third).value]).toEqual(["before the delete", "after the delete"]);
+    expect((await fourth).value).toBe("after the delete");
     expect(articles.peek("k")).toBe("after the delete");
     expect(articles.statistics()).toMatchObject({ loads: 3, outdated: 2 });
   });

@@ -243,7 +243,7 @@ function keep(process: Process, name: string, replica: Replica): void {
   replicas.set(process.node, ofNode);
   ofNode.set(name, replica);
   onEnd(process, (reason) => {
-    if (ofNode.get(name) === replica) ofNode.delete(name);
+    ofNode.delete(name);
     replica.ended(reason);
   });
 }

@@ -36,6 +36,12 @@ describe("a value", () => {
     expect(state.keys(1_000)).toEqual(["m", "k", "n"]);
   });
 
+  test("that has expired on its way takes no room", () => {
+    const state = made("a");
+    state.take(put(made("b"), "k", 1, 1_000), 1_150);
+    expect([state.size, state.missing({ floor: NEVER, versions: new Map() }, 1_000)]).toEqual([0, []]);
+  });
+
   test("is what it was written as, undefined too", () => {
     const state = made("a");
     const item = state.written("k", { value: undefined }, 1);
@@ -74,6 +80,25 @@ describe("the value of a load is not kept", () => {
     behind.take(loaded, 100);
     ahead.take(written, 100);
     expect([ahead, behind].map((state) => state.peek("k", 100)?.value)).toEqual(["new", "new"]);
+  });
+
+  test("over such a write that is as late as what the load began upon", () => {
+    const endless = { ttlMs: Number.POSITIVE_INFINITY };
+    const [one, two] = [made("a", endless), made("b", endless)];
+    const base = put(made("z"), "k", "base", 1_000);
+    for (const state of [one, two]) state.take(base, 1_000);
+    const loaded = one.loaded(one.begin("k", 9_000), { value: "old" }, 9_000) as Item;
+    const written = put(two, "k", "new", 5);
+    for (const state of [one, two]) for (const item of [loaded, written]) state.take(item, 1_000);
+    expect([one, two].map((state) => state.peek("k", 1_000)?.value)).toEqual(["new", "new"]);
+  });
+
+  test("when a write has come since that is older than what is here", () => {
+    const state = made("a");
+    put(state, "k", "here", 1_000);
+    const load = state.begin("k", 1_001);
+    state.take(put(made("b"), "k", "new", 5), 1_002);
+    expect([state.loaded(load, { value: "old" }, 1_003), state.peek("k", 1_003)?.value]).toEqual([undefined, "here"]);
   });
 
   test("but it is when it began after the write", () => {
