@@ -363,7 +363,11 @@ export const nodeLeaseFiles: LeaseFiles = {
       await rm(own, { force: true });
     }
     const folder = await open(dirname(path));
-    await folder.sync().finally(() => folder.close());
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
     return true;
   },
   remove: (path) => rm(path, { force: true }),
