@@ -309,7 +309,7 @@ test("a cache lives on after messages that nobody knows", async () => {
       [],
       { type: "cache_items" },
       { type: "cache_items", items: [1] },
-      { type: "cache_items", items: [[{}, version, 0, []]] },
+      { type: "cache_items", items: [[{}, version, 0, [1]]] },
       { type: "cache_items", items: [["k", [1], 0, []]] },
       { type: "cache_items", items: [["k", version, "0", []]] },
       { type: "cache_cleared", floor: "all" },
