@@ -14,4 +14,4 @@ while (tokens.length < Number(times)) {
   if (!renewed.granted || renewed.record === undefined) throw new Error(`${holder} lost what it held`);
   await lease.release(renewed.record); // The next one may have it before this is known.
 }
-console.log(JSON.stringify(tokens));
+process.stdout.write(JSON.stringify(tokens));
