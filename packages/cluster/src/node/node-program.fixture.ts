@@ -1,5 +1,5 @@
 /** A node in a program of its own, for tests that kill it: its name and the port of its name server are the arguments. */
-import { local, type NodeName } from "@interlock/core";
+import { defaultNode, local, type NodeName } from "@interlock/core";
 
 import { createNode } from "./node.ts";
 import { Echo, Hang, Where } from "./servers.fixture.ts";
@@ -10,5 +10,5 @@ await Where.named(local("where")).start();
 await Hang.named(local("hang")).start();
 await createNode({ name: name as NodeName, cookie: "a secret of this test", epmd: { port: Number(epmdPort) } });
 // The node itself keeps no program alive.
-setInterval(() => undefined, 2 ** 30);
-console.log("ready");
+defaultNode().runtime.program.keepAlive();
+process.stdout.write("ready\n");
