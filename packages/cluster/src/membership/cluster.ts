@@ -98,8 +98,9 @@ const SLOWER = 5;
  *   requiredContactPoints: 1, // It may be alone.
  *   stableMarginMs: 0,
  * });
- * cluster.watch(({ member, from }) => console.log(member.node, from, member.state)); // a@127.0.0.1 undefined up
+ * const end = cluster.watch(({ member, from }) => console.log(member.node, from, member.state)); // a@127.0.0.1 undefined up
  * await cluster.joined();
+ * end();
  * console.log(cluster.agreement().agreed); // true
  */
 export async function joinCluster(node: ClusterNode, options: JoinClusterOptions): Promise<Cluster> {
