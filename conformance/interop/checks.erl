@@ -260,6 +260,7 @@ nodedown_here() ->
     T = t(),
     ok = peer:call(Peer, erlang, apply, [fun() ->
         spawn(fun() ->
+            true = net_kernel:connect_node(T),
             true = monitor_node(T, true),
             Me ! {watching, self()},
             receive {nodedown, T} -> Me ! {down, self()} end
@@ -284,13 +285,13 @@ ticks() ->
     alive(),
     gen_tcp:close(Socket).
 
-%% Ticks arrive as frames without content; each is answered, so that the other side holds the connection as well.
+%% Ticks arrive as frames without content, once all has been said; each is answered, so that the other side holds the connection as well.
 ticks_until(Socket, End, Count) ->
     case max(0, End - erlang:monotonic_time(millisecond)) of
         0 -> Count;
         Left ->
             case gen_tcp:recv(Socket, 0, Left) of
-                {ok, <<>>} -> ok = gen_tcp:send(Socket, <<>>), ticks_until(Socket, End, Count + 1);
+                {ok, _} -> ok = gen_tcp:send(Socket, <<>>), ticks_until(Socket, End, Count + 1);
                 {error, timeout} -> Count
             end
     end.
@@ -397,6 +398,10 @@ tag_forms() ->
     {echo, t()} ! {'$gen_call', {self(), Tag}, {echo, many}},
     eq({Tag, many}, got()),
     {echo, t()} ! {'$gen_call', {self(), Tag}, {echo, late}},
+    silent(agent()),
+    {[{T, yes}], []} = gen_server:multi_call([t()], net_kernel, {is_auth, node()}, ?WAIT), % a genServer of ours
+    true = T =:= t(),
+    {net_kernel, t()} ! {'$gen_call', {self(), Tag}, {is_auth, node()}},
     silent(agent()).
 
 %% an answer that comes after the caller's timeout is dropped
