@@ -20,7 +20,8 @@ const rules: MembershipRules = {
   requiredContactPoints: 1,
   stableMarginMs: MARGIN_MS,
   newClusterEnabled: true,
-  dialMs: 200,
+  // Less than a tick: a connection may be lost and back before anything is said of it.
+  dialMs: 20,
   joinMs: 5_000,
   leaveMs: 2_000,
   forgetMs: 60_000,
@@ -289,6 +290,22 @@ describe("nodes that find one stable set", () => {
         expectOneCluster(world, NODES);
       }),
       { numRuns: 500 },
+    );
+  });
+
+  test("form one cluster, though each finds only the next one: what others find counts", () => {
+    fc.assert(
+      fc.property(startTimes, delays, (starts, delay) => {
+        const world = new World(delay);
+        for (const [at, node] of NODES.entries())
+          world.do(starts[at] as number, () =>
+            world.start(node, at + 1, NODES.slice(at, at + 2), { requiredContactPoints: 5 }),
+          );
+        world.run(30_000);
+        expect(world.formed.size).toBe(1);
+        expectOneCluster(world, NODES);
+      }),
+      { numRuns: 50 },
     );
   });
 

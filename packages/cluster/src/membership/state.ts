@@ -53,6 +53,8 @@ interface Peer {
   view: View | undefined;
   /** The two digests that we have asked it about. */
   asked: string | undefined;
+  /** What we have told it of ourselves, see `#saying`: of each peer, for each was told at another time. */
+  told: string | undefined;
 }
 
 interface Dial {
@@ -82,8 +84,7 @@ export class MembershipState {
   #complete = false;
   #agreement = "";
   #stableSinceMs: number;
-  /** What was last said to all, so that nothing is said twice. */
-  #told = "";
+  /** What the others may count on: the agreement, once it is stable. */
   #toldAgreement: string | undefined;
   #joiningSinceMs = 0;
   /** Who has not heard yet that this node leaves, and until when that matters. */
@@ -142,7 +143,14 @@ export class MembershipState {
   /** A node whose membership can be spoken to is connected. */
   linked(node: NodeName, nowMs: number): readonly Effect[] {
     this.#dials.delete(node);
-    this.#peers.set(node, { greeting: undefined, nodes: EMPTY, digest: undefined, view: undefined, asked: undefined });
+    this.#peers.set(node, {
+      greeting: undefined,
+      nodes: EMPTY,
+      digest: undefined,
+      view: undefined,
+      asked: undefined,
+      told: undefined,
+    });
     if (this.#standing !== "left") this.#tell([node], { ...this.#greeting(true), answer: true });
     return this.#next(nowMs);
   }
@@ -257,8 +265,6 @@ export class MembershipState {
     const known = this.#members.get(node);
     const from = known?.incarnation === incarnation ? known.state : undefined;
     if (from === state) return;
-    // Its earlier life has ended, whether that was seen or not.
-    if (known !== undefined && from === undefined && isLive(known)) this.#set({ ...known, state: "down" }, nowMs);
     this.#members.set(node, { node, incarnation, state });
     this.#view = undefined;
     if (isLive(member)) this.#goneMs.delete(node);
@@ -407,20 +413,13 @@ export class MembershipState {
   #tellAgreement(nowMs: number): void {
     const settled = nowMs - this.#stableSinceMs >= this.#rules.stableMarginMs;
     this.#toldAgreement = settled ? this.#agreement : undefined;
-    const greeting = this.#greeting(true);
-    const said = JSON.stringify([greeting.digest, greeting.nodes]);
-    if (said === this.#told) return;
-    this.#told = said;
-    this.#tell([...this.#peers.keys()], greeting);
+    this.#tell(this.#untold([...this.#peers.keys()]), this.#greeting(true));
   }
 
   /** All are told of a view that has changed, and those are asked whose view differs. */
   #compareViews(): void {
     const { digest } = this.view;
-    if (digest !== this.#told) {
-      this.#told = digest;
-      this.#tell(this.#others(), { type: "digest", node: this.#self, digest });
-    }
+    this.#tell(this.#untold(this.#others()), { type: "digest", node: this.#self, digest });
     for (const node of this.#others()) {
       const peer = this.#peers.get(node);
       const both = `${digest} ${peer?.digest}`;
@@ -471,7 +470,22 @@ export class MembershipState {
     };
   }
 
+  /** What changes of what is told to all. */
+  #saying(): string {
+    return this.#standing === "waiting" ? [this.#toldAgreement, ...this.#found].join(" ") : this.view.digest;
+  }
+
+  #untold(nodes: readonly NodeName[]): readonly NodeName[] {
+    const saying = this.#saying();
+    return nodes.filter((node) => this.#peers.get(node)?.told !== saying);
+  }
+
   #tell(nodes: readonly NodeName[], message: Message): void {
+    if (message.type === "greeting" || message.type === "digest")
+      for (const node of nodes) {
+        const peer = this.#peers.get(node);
+        if (peer !== undefined) peer.told = this.#saying();
+      }
     if (nodes.length > 0) this.#effects.push({ type: "tell", nodes, message });
   }
 }
