@@ -1,4 +1,5 @@
 /** Nodes within one test: each has processes of its own, its own name server is one of theirs, all on loopback. */
+import { randomInt } from "node:crypto";
 import { LocalNode, type NodeName, type Report, type Self } from "@interlock/core";
 import { type Process, spawnProcess } from "@interlock/core/distribution";
 
@@ -17,12 +18,21 @@ export interface TestNode {
 }
 
 const cookie = "a secret of this test";
+const FIRST_PORT = 20_000;
+const LAST_PORT = 32_000;
 
-/** A free port: of a listener that is closed again. */
+/**
+ * A free port: of a listener that is closed again. Below those that the system gives out by itself: nobody else in this
+ * test, not even the first node's listener, is given it meanwhile.
+ */
 async function freePort(): Promise<number> {
-  const listener = await nodePorts.listen({ host: "127.0.0.1", port: 0 }, (socket) => socket.destroy());
-  await listener.close();
-  return listener.address.port;
+  for (;;) {
+    const at = { host: "127.0.0.1", port: randomInt(FIRST_PORT, LAST_PORT) };
+    const listener = await nodePorts.listen(at, (socket) => socket.destroy()).catch(() => undefined);
+    if (listener === undefined) continue; // Taken.
+    await listener.close();
+    return at.port;
+  }
 }
 
 export class TestCluster implements AsyncDisposable {
