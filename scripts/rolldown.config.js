@@ -1,7 +1,12 @@
 /** The bundle of one package; runs in its folder. All code in one file, and a thin one for each entry of several. */
-import { existsSync } from "node:fs";
+import { readFileSync } from "node:fs";
 
-const entries = ["src/index.ts", "src/distribution.ts"].filter((entry) => existsSync(entry));
+const entries = Object.values(JSON.parse(readFileSync("package.json", "utf8")).exports)
+  .map((entry) => entry["@interlock/source"])
+  .filter((entry) => entry !== undefined);
+
+// What is loaded into every node before its own program stays a file of its own.
+const shared = (id) => !id.endsWith("/lifeline.ts");
 
 export default {
   input: entries,
@@ -13,6 +18,6 @@ export default {
     sourcemap: true,
     entryFileNames: "[name].js",
     chunkFileNames: "[name].js",
-    ...(entries.length > 1 && { codeSplitting: { groups: [{ name: "all", test: /./ }] } }),
+    ...(entries.length > 1 && { codeSplitting: { groups: [{ name: "all", test: shared }] } }),
   },
 };

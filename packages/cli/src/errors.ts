@@ -1,0 +1,57 @@
+/** The coded errors of this package. The reference page of errors is generated from this file. */
+
+/** What each code's `details` holds. */
+export interface CliErrorDetails {
+  /** A node of that id is none of this platform's. */
+  readonly INTERLOCK_NO_SUCH_NODE: { readonly node: string; readonly known: readonly string[] };
+  /** No node came up: each of them ended before it had said that it is ready, and again when it was started anew. */
+  readonly INTERLOCK_NODES_START: { readonly entry: string; readonly problem: string };
+  /** The port in front of the nodes cannot be had. */
+  readonly INTERLOCK_BALANCER_PORT: { readonly host: string; readonly port: number; readonly problem: string };
+  /** The launcher did not do what a node asked it for, or gave no answer. */
+  readonly INTERLOCK_PLATFORM_REQUEST: { readonly request: string; readonly problem: string };
+  /** An option that cannot be used, or what a node was given by its environment. */
+  readonly INTERLOCK_LAUNCH_OPTION: { readonly option: string; readonly got: string; readonly expected: string };
+}
+
+export type CliErrorCode = keyof CliErrorDetails;
+
+/** What to try, by code. */
+export const cliHints: { readonly [Code in CliErrorCode]: string } = {
+  INTERLOCK_NO_SUCH_NODE: "Take one of the ids that nodes() lists.",
+  INTERLOCK_NODES_START:
+    "Read what the nodes printed above; run the entry file alone, without the launcher, to see it fail by itself.",
+  INTERLOCK_BALANCER_PORT: "Free the port, or choose another one; 0 takes any that is free.",
+  INTERLOCK_PLATFORM_REQUEST:
+    "See whether the launcher still runs; the address and the token that nodes are given are good for as long as it does.",
+  INTERLOCK_LAUNCH_OPTION: "Correct the option that the message names.",
+};
+
+/** A refusal of this package. `code` is stable, `details` is typed by it, `hint` says what to try. */
+export class CliError<Code extends CliErrorCode = CliErrorCode> extends Error {
+  readonly code: Code;
+  readonly details: CliErrorDetails[Code];
+
+  constructor(code: Code, message: string, details: CliErrorDetails[Code], options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.details = details;
+  }
+
+  override get name(): string {
+    return "CliError";
+  }
+
+  get hint(): string {
+    return cliHints[this.code];
+  }
+}
+Object.defineProperty(CliError.prototype, Symbol.for("interlock.error"), { value: true });
+
+export function badOption(option: string, got: string, expected: string): CliError<"INTERLOCK_LAUNCH_OPTION"> {
+  return new CliError("INTERLOCK_LAUNCH_OPTION", `Bad ${option}: got ${got}, expected ${expected}`, {
+    option,
+    got,
+    expected,
+  });
+}

@@ -1,0 +1,2 @@
+/** Loaded into every node before its own program: ends the node when its launcher is gone. */
+export {};
