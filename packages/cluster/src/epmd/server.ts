@@ -2,11 +2,16 @@
 import { EpmdRegistry } from "@interlock/wire";
 import type { Address, Listener, Ports, Socket } from "../ports.ts";
 
-/** Rejects as `node:net` does: with the code EADDRINUSE when one runs already. */
+/**
+ * The machine's name server, for programs that start several nodes: each node hosts it itself when nobody does. Rejects as
+ * `node:net` does: with the code EADDRINUSE when one runs already.
+ */
 export async function startEpmd(ports: Ports, at: Address): Promise<Listener> {
-  const registry = new EpmdRegistry({ port: at.port, creation: ports.challenge() });
+  let registry: EpmdRegistry | undefined;
   const open = new Set<Socket>();
   const listener = await ports.listen(at, (socket) => {
+    // Whoever asks for the names is told the port, which may be one that the system has chosen.
+    registry ??= new EpmdRegistry({ port: listener.address.port, creation: ports.challenge() });
     const connection = registry.connect();
     open.add(socket);
     socket.open({
