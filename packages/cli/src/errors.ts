@@ -8,6 +8,12 @@ export interface CliErrorDetails {
   readonly INTERLOCK_NODES_START: { readonly entry: string; readonly problem: string };
   /** The port in front of the nodes cannot be had. */
   readonly INTERLOCK_BALANCER_PORT: { readonly host: string; readonly port: number; readonly problem: string };
+  /** A visitor came while no node took any, or not the one that was asked for. Answered with 503. */
+  readonly INTERLOCK_NO_NODE_READY: { readonly wanted: string | undefined };
+  /** A node ended, or its connection broke, before it had answered, and another one could not be asked instead. Answered with 502. */
+  readonly INTERLOCK_NODE_LOST: { readonly node: string; readonly problem: string };
+  /** A node has not begun to answer in time. Answered with 504. */
+  readonly INTERLOCK_NODE_SILENT: { readonly node: string; readonly afterMs: number };
   /** The launcher did not do what a node asked it for, or gave no answer. */
   readonly INTERLOCK_PLATFORM_REQUEST: { readonly request: string; readonly problem: string };
   /** An option that cannot be used, or what a node was given by its environment. */
@@ -22,6 +28,9 @@ export const cliHints: { readonly [Code in CliErrorCode]: string } = {
   INTERLOCK_NODES_START:
     "Read what the nodes printed above; run the entry file alone, without the launcher, to see it fail by itself.",
   INTERLOCK_BALANCER_PORT: "Free the port, or choose another one; 0 takes any that is free.",
+  INTERLOCK_NO_NODE_READY: "Try again in a moment: nodes that have ended are started again.",
+  INTERLOCK_NODE_LOST: "Whether it was done is not known: look before sending it again.",
+  INTERLOCK_NODE_SILENT: "Look what the node is busy with; long work begins its answer at once or is answered later.",
   INTERLOCK_PLATFORM_REQUEST:
     "See whether the launcher still runs; the address and the token that nodes are given are good for as long as it does.",
   INTERLOCK_LAUNCH_OPTION: "Correct the option that the message names.",

@@ -1,5 +1,9 @@
 /** A cluster on this machine: nodes as operating-system processes, restarted when they die, and one URL in front. */
+import type { Writable } from "node:stream";
+import { announceNodes, announceUrl } from "./announce.ts";
+import { type Balancer, startBalancer } from "./balancer/balancer.ts";
 import { CliError } from "./errors.ts";
+import { localPlatform } from "./platform/local-platform.ts";
 import type { NodeSpec, Platform } from "./platform/platform.ts";
 
 export interface RunLocallyOptions extends Omit<NodeSpec, "nodes"> {
@@ -11,6 +15,9 @@ export interface RunLocallyOptions extends Omit<NodeSpec, "nodes"> {
   readonly host?: string;
   /** Milliseconds that a node has to end politely. Default 10 000. */
   readonly graceMs?: number;
+  /** Where the launcher and the nodes print; default this program's own output. */
+  readonly stdout?: Writable;
+  readonly stderr?: Writable;
 }
 
 export interface LocalRun extends AsyncDisposable {
@@ -19,18 +26,94 @@ export interface LocalRun extends AsyncDisposable {
   readonly platform: Platform;
   /** Resolves when everything has ended, after a signal or `close()`. */
   readonly ended: Promise<void>;
+  /** Ends everything politely; called again it hurries, as the platform's. */
   close(): Promise<void>;
 }
 
+const DEFAULT_NODES = 3;
+const DEFAULT_PORT = 4_000;
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** So often a node may end before any has ever been ready. */
+const MOST_FALSE_STARTS = 2;
+
 /**
  * Starts the nodes and the balancer in front of them, says so in a few lines, and takes SIGINT, SIGTERM and SIGHUP: the
- * first stops all nodes politely, the second gives them little time, the third kills them. Resolves when all nodes are ready.
+ * first stops all nodes politely, the second gives them little time, the third kills them. Resolves when all nodes are ready,
+ * or when everything has ended before that.
  *
  * **Errors** `INTERLOCK_BALANCER_PORT`, `INTERLOCK_NODES_START`, `INTERLOCK_LAUNCH_OPTION`.
  */
-export function runLocally(options: RunLocallyOptions): Promise<LocalRun> {
-  const entry = String(options.entry);
-  return Promise.reject(
-    new CliError("INTERLOCK_NODES_START", "Not there yet", { entry, problem: "the launcher is not there yet" }),
-  );
+export async function runLocally(options: RunLocallyOptions): Promise<LocalRun> {
+  const { entry, graceMs, host = "127.0.0.1", nodes = DEFAULT_NODES, port = DEFAULT_PORT } = options;
+  const { stderr = process.stderr, stdout = process.stdout } = options;
+  const platform = await localPlatform({ stdout, stderr, ...(graceMs !== undefined && { graceMs }) });
+  const visited = (): readonly { id: string; url: string }[] =>
+    platform.nodes().flatMap(({ id, state, url }) => (state === "ready" && url !== undefined ? [{ id, url }] : []));
+  const balancer = await startBalancer({ host, port, upstreams: visited }).catch(async (error: unknown) => {
+    await platform.close();
+    throw error;
+  });
+  const run = new Run(platform, balancer);
+  platform.watch(() => balancer.refresh());
+  announceNodes(platform, stdout);
+  try {
+    const up = untilUp(platform, nodes, String(entry));
+    await platform.start({ ...options, nodes });
+    await Promise.race([up, run.ended]);
+  } catch (error) {
+    await run.close();
+    throw error;
+  }
+  if (!run.isClosing) announceUrl(platform, options.app, balancer.url, stdout);
+  return run;
+}
+
+/** Each node has been ready, or fails again and again while others are. Rejects when none ever was and they fail. */
+function untilUp(platform: Platform, nodes: number, entry: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const readyOnes = new Set<string>();
+  const failingOnes = new Set<string>();
+  if (nodes === 0) resolve();
+  const end = platform.watch(({ id, reason = "", restarts, state }) => {
+    if (state === "ready") readyOnes.add(id);
+    if (state === "failed" && restarts >= MOST_FALSE_STARTS - 1) failingOnes.add(id);
+    if (readyOnes.size === 0 && failingOnes.size > 0) {
+      const problem = `${id} ${reason}`;
+      reject(new CliError("INTERLOCK_NODES_START", `No node came up: ${problem}`, { entry, problem }));
+    } else if (new Set([...readyOnes, ...failingOnes]).size === nodes) resolve();
+  });
+  return promise.finally(end);
+}
+
+class Run implements LocalRun {
+  readonly platform: Platform;
+  readonly ended: Promise<void>;
+  readonly #balancer: Balancer;
+  readonly #over = Promise.withResolvers<void>();
+  readonly #signalled = (): void => void this.close();
+  isClosing = false;
+
+  constructor(platform: Platform, balancer: Balancer) {
+    for (const signal of SIGNALS) process.on(signal, this.#signalled);
+    this.platform = platform;
+    this.#balancer = balancer;
+    this.ended = this.#over.promise;
+  }
+
+  get url(): string {
+    return this.#balancer.url;
+  }
+
+  async close(): Promise<void> {
+    this.isClosing = true;
+    await this.platform.close();
+    // Last: until then visitors finish what they have.
+    await this.#balancer.close();
+    for (const signal of SIGNALS) process.off(signal, this.#signalled);
+    this.#over.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 }

@@ -143,6 +143,8 @@ class LocalPlatform implements Platform {
 
   /** Does what the plan says until it says nothing more, tells the watchers, and sets the alarm. */
   #reconcile(): void {
+    // First what has happened: what is done about it may hide it.
+    this.#show();
     const { clock, timers } = this.#runtime;
     let wakeMs: number | undefined;
     for (let done = false; !done; ) {
