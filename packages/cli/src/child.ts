@@ -1,10 +1,9 @@
 /** What a node's own program needs of its launcher: few lines and no other package. */
 export {
   draining,
-  type LaunchedNode,
   launchedNode,
   type PlatformClient,
   platform,
   ready,
 } from "./platform/child.ts";
-export type { NodeControl, NodeState, PlatformNode } from "./platform/platform.ts";
+export type { LaunchedNode, NodeControl, NodeState, PlatformNode } from "./platform/platform.ts";

@@ -5,5 +5,5 @@ export type { Upstream } from "./balancer/choose.ts";
 export { CliError, type CliErrorCode, type CliErrorDetails, cliHints } from "./errors.ts";
 export { type LocalPlatformOptions, localPlatform } from "./platform/local-platform.ts";
 export type { Limits } from "./platform/plan.ts";
-export type { NodeControl, NodeSpec, NodeState, Platform, PlatformNode } from "./platform/platform.ts";
+export type { LaunchedNode, NodeControl, NodeSpec, NodeState, Platform, PlatformNode } from "./platform/platform.ts";
 export { type LocalRun, type RunLocallyOptions, runLocally } from "./run-locally.ts";

@@ -15,6 +15,8 @@ export interface RunLocallyOptions extends Omit<NodeSpec, "nodes"> {
   readonly host?: string;
   /** Milliseconds that a node has to end politely. Default 10 000. */
   readonly graceMs?: number;
+  /** What runs in this program, beside the nodes: started before them, and ended when they have. */
+  readonly beside?: (platform: Platform) => Promise<AsyncDisposable>;
   /** Where the launcher and the nodes print; default this program's own output. */
   readonly stdout?: Writable;
   readonly stderr?: Writable;
@@ -53,7 +55,11 @@ export async function runLocally(options: RunLocallyOptions): Promise<LocalRun> 
     await platform.close();
     throw error;
   });
-  const run = new Run(platform, balancer);
+  const beside = await options.beside?.(platform).catch(async (error: unknown) => {
+    await Promise.all([platform.close(), balancer.close()]);
+    throw error;
+  });
+  const run = new Run(platform, balancer, beside);
   platform.watch(() => balancer.refresh());
   announceNodes(platform, stdout);
   try {
@@ -89,14 +95,16 @@ class Run implements LocalRun {
   readonly platform: Platform;
   readonly ended: Promise<void>;
   readonly #balancer: Balancer;
+  readonly #beside: AsyncDisposable | undefined;
   readonly #over = Promise.withResolvers<void>();
   readonly #signalled = (): void => void this.close();
   isClosing = false;
 
-  constructor(platform: Platform, balancer: Balancer) {
+  constructor(platform: Platform, balancer: Balancer, beside: AsyncDisposable | undefined) {
     for (const signal of SIGNALS) process.on(signal, this.#signalled);
     this.platform = platform;
     this.#balancer = balancer;
+    this.#beside = beside;
     this.ended = this.#over.promise;
   }
 
@@ -109,6 +117,7 @@ class Run implements LocalRun {
     await this.platform.close();
     // Last: until then visitors finish what they have.
     await this.#balancer.close();
+    await this.#beside?.[Symbol.asyncDispose]();
     for (const signal of SIGNALS) process.off(signal, this.#signalled);
     this.#over.resolve();
   }

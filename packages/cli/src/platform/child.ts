@@ -5,16 +5,7 @@
 import type { NodeName } from "@interlock/core";
 import { badOption, CliError } from "../errors.ts";
 import { type ChildMessage, variables } from "./child-protocol.ts";
-import type { NodeControl, PlatformNode } from "./platform.ts";
-
-/** What the platform gave to this node. */
-export interface LaunchedNode {
-  readonly id: string;
-  readonly name: NodeName;
-  readonly cookie: string;
-  /** The name server that all nodes of this platform share: `createNode({ epmd })`. */
-  readonly epmd: { readonly host: string; readonly port: number };
-}
+import type { LaunchedNode, NodeControl, PlatformNode } from "./platform.ts";
 
 /** What a node may ask its platform for: to see all nodes, and to act on them. */
 export interface PlatformClient extends NodeControl {

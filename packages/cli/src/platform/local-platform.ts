@@ -9,7 +9,7 @@ import { forwardLines, prefixOf } from "./node-output.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 import { ended, type NodeRecord, newRecord, pardoned, said, signalled, started, stateOf } from "./node-record.ts";
 import { type Action, type Desired, defaultLimits, type Limits, plan, startDueMs } from "./plan.ts";
-import type { NodeSpec, Platform, PlatformNode } from "./platform.ts";
+import type { LaunchedNode, NodeSpec, Platform, PlatformNode } from "./platform.ts";
 
 export interface LocalPlatformOptions extends Partial<Limits> {
   /** Where what the nodes print goes; default this program's own output. */
@@ -87,6 +87,11 @@ class LocalPlatform implements Platform {
     const watcher = (node: PlatformNode): void => changed(node);
     this.#watchers.add(watcher);
     return () => void this.#watchers.delete(watcher);
+  }
+
+  guest(id: string): LaunchedNode {
+    const { host, port } = this.#epmd.address;
+    return { id, name: nameOf(id), cookie: this.#cookie, epmd: { host, port } };
   }
 
   async kill(id: string): Promise<void> {

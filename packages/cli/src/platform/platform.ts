@@ -25,6 +25,15 @@ export interface PlatformNode {
   readonly since: number;
 }
 
+/** What the platform gives to a node. */
+export interface LaunchedNode {
+  readonly id: string;
+  readonly name: NodeName;
+  readonly cookie: string;
+  /** The name server that all nodes of this platform share: `createNode({ epmd })`. */
+  readonly epmd: { readonly host: string; readonly port: number };
+}
+
 /** What to run, and how many of it. */
 export interface NodeSpec {
   /** Nodes are called `<app>-1`, `<app>-2`, …; letters, digits and dashes. */
@@ -56,6 +65,8 @@ export interface Platform extends NodeControl, AsyncDisposable {
   nodes(): readonly PlatformNode[];
   /** Calls `changed` with each node that changes, and with its last state when it leaves. @returns what ends it. */
   watch(changed: (node: PlatformNode) => void): () => void;
+  /** What a program needs to join the nodes under a name of its own, as the one that runs them may: a database, say. */
+  guest(id: string): LaunchedNode;
   /** More nodes, or fewer: those with the highest numbers are stopped politely and then forgotten. */
   scale(nodes: number): Promise<void>;
   /**
