@@ -42,7 +42,12 @@ const upwardTypeImports: readonly { readonly from: string; readonly to: string }
 ];
 
 /** The only files that touch what is outside: the clock, timers, randomness. */
-const portFiles: readonly string[] = ["packages/core/src/runtime.ts", "packages/cluster/src/ports.ts"];
+const portFiles: readonly string[] = [
+  "packages/core/src/runtime.ts",
+  "packages/cluster/src/ports.ts",
+  // Runs in every node beside its program, and in a thread of its own, where there is no Runtime.
+  "packages/cli/src/lifeline.ts",
+];
 
 const timerGlobals = new Set([
   "setTimeout",

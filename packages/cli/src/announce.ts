@@ -18,8 +18,8 @@ export function announceNodes(platform: Platform, to: Writable): void {
   platform.watch((node) => {
     const last = before.get(node.id);
     before.set(node.id, node);
-    // That nodes are started is no news the first time.
-    if (last?.state === node.state || (last === undefined && node.state === "starting")) return;
+    // That a node starts is what was asked for, or what the line on its end has said.
+    if (last?.state === node.state || node.state === "starting") return;
     to.write(`${lineOf(node, last, to)}\n`);
   });
 }

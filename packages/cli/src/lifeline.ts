@@ -1,35 +1,50 @@
 /**
- * Loaded into every node of a launcher before its own program, in a thread of its own: when the launcher is gone, however
- * it went, the node is told to end as anybody would tell it, and is killed after its grace. Even a node whose main thread
- * hangs is not left behind. The lifeline is a pipe that nobody writes to: the kernel closes it with the launcher.
+ * Loaded into every node of a launcher before its own program. A thread of its own watches two things, so that it can even
+ * when the main thread hangs. The lifeline, a pipe that nobody writes to and that the kernel closes with the launcher,
+ * however that went: then the node is told to end as anybody would tell it, and killed after its grace. And the beats of
+ * the main thread: when they stop, the node is killed at once, for the launcher to start it again.
  */
+import { writeSync } from "node:fs";
+import { url as debuggerUrl } from "node:inspector";
 import { Socket } from "node:net";
 import { isMainThread, Worker, workerData } from "node:worker_threads";
 
 interface Lifeline {
   readonly lifelineFd: number;
   readonly graceMs: number;
+  /** Milliseconds without a beat; 0 does not look for them. */
+  readonly hangMs: number;
+  readonly beats: Int32Array;
 }
 
 const VARIABLE = "INTERLOCK_LIFELINE";
+const BEAT_MS = 500;
+/** Instead of a number of beats: somebody has a debugger open and may halt the main thread for as long as they like. */
+const HALTED_BY_HAND = -1;
+const STDERR_FD = 2;
 
-/** Workers of the node's own load this module as well: they are given nothing of the kind. */
+// Workers of the node's own load this module as well; they are given nothing of the kind.
 const given = workerData as Partial<Lifeline> | null;
-if (isMainThread) watchFromThread();
+if (isMainThread) startThread();
 else if (given?.lifelineFd !== undefined) watch(given as Lifeline);
 
-function watchFromThread(): void {
-  const [fd, graceMs] = (process.env[VARIABLE] ?? "").split(":").map(Number);
-  if (fd === undefined || graceMs === undefined) return;
+function startThread(): void {
+  const [lifelineFd, graceMs, hangMs] = (process.env[VARIABLE] ?? "").split(":").map(Number);
+  if (lifelineFd === undefined || graceMs === undefined || hangMs === undefined) return;
   // The lifeline is this process' own, not of those that it starts.
   delete process.env[VARIABLE];
   // Who printed for the launcher prints for nobody once it is gone, and shall not fail on its way out because of that.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
-  const lifeline: Lifeline = { lifelineFd: fd, graceMs };
-  new Worker(new URL(import.meta.url), { workerData: lifeline, execArgv: [], stdin: false }).unref();
+  const beats = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  setInterval(() => {
+    const beat = debuggerUrl() === undefined ? (Atomics.load(beats, 0) + 1) & 0xffff : HALTED_BY_HAND;
+    Atomics.store(beats, 0, beat);
+  }, BEAT_MS).unref();
+  const data: Lifeline = { lifelineFd, graceMs, hangMs, beats };
+  new Worker(new URL(import.meta.url), { workerData: data, execArgv: [] }).unref();
 }
 
-function watch({ graceMs, lifelineFd }: Lifeline): void {
+function watch({ beats, graceMs, hangMs, lifelineFd }: Lifeline): void {
   const line = new Socket({ fd: lifelineFd, readable: true, writable: false });
   line.on("error", () => line.destroy());
   line.once("close", () => {
@@ -37,4 +52,19 @@ function watch({ graceMs, lifelineFd }: Lifeline): void {
     process.kill(process.pid, "SIGTERM");
   });
   line.resume();
+  if (hangMs > 0) watchBeats(beats, hangMs);
+}
+
+/** Missed beats are counted, not the time: a whole process that was stopped and goes on (SIGSTOP, SIGCONT) has not hung. */
+function watchBeats(beats: Int32Array, hangMs: number): void {
+  let last = Atomics.load(beats, 0);
+  let missed = 0;
+  setInterval(() => {
+    const now = Atomics.load(beats, 0);
+    missed = now === last && now !== HALTED_BY_HAND ? missed + 1 : 0;
+    last = now;
+    if (missed * BEAT_MS < hangMs) return;
+    writeSync(STDERR_FD, `The main thread has not turned for ${hangMs} ms: this node is ended.\n`);
+    process.kill(process.pid, "SIGKILL");
+  }, BEAT_MS);
 }

@@ -93,7 +93,13 @@ export function exchange(request: IncomingMessage, response: ServerResponse, opt
 /** Half an answer is ended as half an answer: the visitor's connection breaks as the node's did. */
 function passOn(answer: IncomingMessage, response: ServerResponse, { id }: Taken): void {
   const { statusCode = 502, statusMessage = "" } = answer;
-  response.writeHead(statusCode, statusMessage, { ...endToEnd(answer.headersDistinct), [NODE_HEADER]: id });
+  try {
+    response.writeHead(statusCode, statusMessage, { ...endToEnd(answer.headersDistinct), [NODE_HEADER]: id });
+  } catch (error) {
+    // A head that cannot be passed on, such as a status below 100.
+    answer.destroy();
+    return refuse(response, lost(id, error as Error));
+  }
   // Events may follow much later.
   response.flushHeaders();
   pipeline(answer, response, () => undefined);

@@ -7,7 +7,7 @@ export interface Taken extends Upstream {
   /** Its kept connections. */
   readonly agent: Agent;
   /** The exchange is over; later calls change nothing. */
-  release(): void;
+  readonly release: () => void;
 }
 
 interface Kept {

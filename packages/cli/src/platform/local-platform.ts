@@ -12,6 +12,8 @@ import { type Action, type Desired, defaultLimits, type Limits, plan, startDueMs
 import type { LaunchedNode, NodeSpec, Platform, PlatformNode } from "./platform.ts";
 
 export interface LocalPlatformOptions extends Partial<Limits> {
+  /** Milliseconds that the main thread of a node may hang before the node is killed; 0 is for ever. Default 10 000. */
+  readonly hangMs?: number;
   /** Where what the nodes print goes; default this program's own output. */
   readonly stdout?: Writable;
   readonly stderr?: Writable;
@@ -19,6 +21,7 @@ export interface LocalPlatformOptions extends Partial<Limits> {
 }
 
 const HOST = "127.0.0.1";
+const DEFAULT_HANG_MS = 10_000;
 
 /**
  * A platform whose nodes are processes of this machine. It hosts their name server and makes their cookie; what dies is
@@ -44,6 +47,7 @@ interface Running {
 class LocalPlatform implements Platform {
   control: ControlServer | undefined;
   readonly #limits: Limits;
+  readonly #hangMs: number;
   readonly #runtime: Pick<Runtime, "clock" | "timers">;
   readonly #output: { readonly stdout: Writable; readonly stderr: Writable };
   readonly #epmd: Listener;
@@ -61,9 +65,16 @@ class LocalPlatform implements Platform {
   #wake: unknown;
 
   constructor(
-    { runtime = nodeRuntime, stderr = process.stderr, stdout = process.stdout, ...limits }: LocalPlatformOptions,
+    {
+      hangMs = DEFAULT_HANG_MS,
+      runtime = nodeRuntime,
+      stderr = process.stderr,
+      stdout = process.stdout,
+      ...limits
+    }: LocalPlatformOptions,
     epmd: Listener,
   ) {
+    this.#hangMs = hangMs;
     this.#limits = { ...defaultLimits, ...limits };
     this.#runtime = runtime;
     this.#output = { stdout, stderr };
@@ -183,6 +194,7 @@ class LocalPlatform implements Platform {
       entry,
       env: { ...this.#colours(), ...(typeof env === "function" ? env(id) : env), ...this.#given(id) },
       graceMs: this.#limits.graceMs,
+      hangMs: this.#hangMs,
       output: (stream, kind) => this.#forward(id, stream, this.#output[kind]),
       said: (message) => this.#said(id, running, message),
       ended: (how) => this.#ended(id, running, how),
@@ -267,7 +279,7 @@ class LocalPlatform implements Platform {
     const how = this.#howEnded.get(record.id);
     if (how === undefined || this.#desired.nodes.get(record.id) !== "running") return how;
     const pauseMs = startDueMs(record, this.#limits) - record.endedMs;
-    return pauseMs > 0 ? `${how}; starts again ${Math.round(pauseMs / 100) / 10} s after that` : how;
+    return `${how}; starts again${pauseMs > 0 ? ` in ${Math.round(pauseMs / 100) / 10} s` : ""}`;
   }
 
   #tell(node: PlatformNode): void {

@@ -10,11 +10,13 @@ export interface NodeProcessOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Milliseconds that it has for its end once the launcher is gone. */
   readonly graceMs: number;
+  /** Milliseconds that its main thread may hang; 0 is for ever. */
+  readonly hangMs: number;
   /** Where its lines go. */
-  output(stream: Readable, kind: "stdout" | "stderr"): void;
-  said(message: ChildMessage): void;
+  readonly output: (stream: Readable, kind: "stdout" | "stderr") => void;
+  readonly said: (message: ChildMessage) => void;
   /** Once: with what ended it, in words. */
-  ended(how: string): void;
+  readonly ended: (how: string) => void;
 }
 
 export interface NodeProcess {
@@ -42,7 +44,11 @@ export function startNodeProcess(options: NodeProcessOptions): NodeProcess {
     process.execPath,
     [...inheritedArguments(process.execArgv), "--import", lifelineModule(), entryPath(options.entry)],
     {
-      env: { ...process.env, ...options.env, [variables.lifeline]: `${LIFELINE_FD}:${options.graceMs}` },
+      env: {
+        ...process.env,
+        ...options.env,
+        [variables.lifeline]: [LIFELINE_FD, options.graceMs, options.hangMs].join(":"),
+      },
       // The channel, and the lifeline.
       stdio: ["ignore", "pipe", "pipe", "ipc", "pipe"],
       // A group of its own: Ctrl-C in a terminal is for the launcher, which then tells the nodes, once.
