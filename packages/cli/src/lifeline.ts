@@ -64,7 +64,11 @@ function watchBeats(beats: Int32Array, hangMs: number): void {
     missed = now === last && now !== HALTED_BY_HAND ? missed + 1 : 0;
     last = now;
     if (missed * BEAT_MS < hangMs) return;
-    writeSync(STDERR_FD, `The main thread has not turned for ${hangMs} ms: this node is ended.\n`);
-    process.kill(process.pid, "SIGKILL");
+    try {
+      writeSync(STDERR_FD, `The main thread has not turned for ${hangMs} ms: this node is ended.\n`);
+    } finally {
+      // Also when nobody reads any more.
+      process.kill(process.pid, "SIGKILL");
+    }
   }, BEAT_MS);
 }
