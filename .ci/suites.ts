@@ -28,6 +28,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const scratch = mkdtempSync(join(tmpdir(), "interlock-ci-"));
 const vitestReport = join(scratch, "vitest.json");
 const interopReport = join(scratch, "interop.json");
+const netsplitReport = join(scratch, "netsplit.json");
 const minutes = (count: number): number => count * 60_000;
 const reporting = (file: string): string[] => ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
 
@@ -47,6 +48,13 @@ const suites: readonly Suite[] = [
     needs: "conformance/interop",
     limitMs: minutes(10),
     count: () => fromVitest(interopReport),
+  },
+  {
+    name: "netsplit",
+    command: ["npm", "run", "test:netsplit", "--", ...reporting(netsplitReport)],
+    needs: "conformance/netsplit",
+    limitMs: minutes(8),
+    count: () => fromVitest(netsplitReport),
   },
   {
     name: "conformance",

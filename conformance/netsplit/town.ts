@@ -1,0 +1,237 @@
+/** A cluster whose nodes are programs on hosts of their own, with what is outside on another; and what must be true of it. */
+
+import { isDeepStrictEqual } from "node:util";
+import type { Agreement, View } from "@interlock/cluster";
+import { expect } from "vitest";
+import { overlapping, ownedTwice, type Term, type Write } from "./ledger.ts";
+import type { MemberConfig } from "./member-program.ts";
+import { Network } from "./network.ts";
+import { Program } from "./program.ts";
+
+const LIMIT_MS = 30_000;
+const PAUSE_MS = 100;
+
+const OUTSIDE = "outside";
+
+export interface TownOptions {
+  readonly requiredContactPoints?: number;
+  /** Whom a node looks for. Default: all. */
+  readonly finds?: (name: string) => readonly string[];
+}
+
+export interface Writes {
+  readonly accepted: readonly Write[];
+  readonly refused: readonly Write[];
+  readonly asked: readonly Write[];
+}
+
+export class Town implements AsyncDisposable {
+  readonly network: Network;
+  readonly names: readonly string[];
+  readonly outside: Program;
+  readonly #options: TownOptions;
+  readonly #members = new Map<string, Program>();
+  /** The earlier lives of nodes: their terms count still. */
+  readonly #killed: { readonly program: Program; readonly atMs: number }[] = [];
+  #broadcasts = 0;
+
+  private constructor(network: Network, names: readonly string[], outside: Program, options: TownOptions) {
+    this.network = network;
+    this.names = names;
+    this.outside = outside;
+    this.#options = options;
+  }
+
+  /** Hosts for all, and nothing on them yet but what is outside. */
+  static async make(names: readonly string[], options: TownOptions = {}): Promise<Town> {
+    const network = await Network.make([...names, OUTSIDE]);
+    return new Town(network, names, await Program.start(network, OUTSIDE, "outside-program.ts", {}), options);
+  }
+
+  /** Nodes that are one cluster. */
+  static async whole(names: readonly string[]): Promise<Town> {
+    const town = await Town.make(names);
+    try {
+      await Promise.all(names.map((name) => town.start(name)));
+      await town.isWhole();
+      return town;
+    } catch (error) {
+      await town[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async start(name: string): Promise<void> {
+    const { finds = () => this.names, requiredContactPoints = this.names.length } = this.#options;
+    const config: MemberConfig = {
+      name: this.nodeOf(name),
+      address: this.network.host(name).address,
+      nodes: finds(name).map((one) => this.nodeOf(one)),
+      outside: this.network.host(OUTSIDE).address,
+      requiredContactPoints,
+    };
+    this.#members.set(name, await Program.start(this.network, name, "member-program.ts", config));
+  }
+
+  async kill(name: string): Promise<void> {
+    const program = this.at(name);
+    await program.kill();
+    this.#killed.push({ program, atMs: nowMs() });
+    this.#members.delete(name);
+  }
+
+  at(name: string): Program {
+    const found = this.#members.get(name);
+    if (found === undefined) throw new Error(`no program runs on ${name}`);
+    return found;
+  }
+
+  nodeOf(name: string): `${string}@${string}` {
+    return `${name}@${this.network.host(name).address}`;
+  }
+
+  nameOf(node: string): string {
+    return node.slice(0, node.indexOf("@"));
+  }
+
+  /** The host of the node that runs the editor, as `asked` knows. */
+  async holder(asked: string): Promise<string | undefined> {
+    const node = await this.at(asked).ask<string | null>("holder");
+    return node === null ? undefined : this.nameOf(node);
+  }
+
+  /** What a node knows of all, such as `a up, b down`. */
+  async states(name: string): Promise<string> {
+    const { members } = await this.at(name).ask<View>("view");
+    return members.map(({ node, state }) => `${this.nameOf(node)} ${state}`).join(", ");
+  }
+
+  agreement(name: string): Promise<Agreement> {
+    return this.at(name)
+      .ask<{ agreement: Agreement }>("view")
+      .then(({ agreement }) => agreement);
+  }
+
+  /** The changes of `of` that `seen` was told of, from event number `since` on. */
+  changes(seen: string, of: string, since = 0): readonly string[] {
+    const own = this.at(seen).told("change");
+    return own.slice(since).flatMap(({ node, to }) => (this.nameOf(String(node)) === of ? [String(to)] : []));
+  }
+
+  changeCount(seen: string): number {
+    return this.at(seen).told("change").length;
+  }
+
+  /** Resolves once it gives no problem any more; asked again and again. */
+  async until(what: string, problems: () => Promise<readonly string[]> | readonly string[]): Promise<void> {
+    const limitMs = nowMs() + LIMIT_MS;
+    for (;;) {
+      const found = await problems();
+      if (found.length === 0) return;
+      if (nowMs() > limitMs) throw new Error(`${what}: ${found.join("; ")}\n${this.#complaints()}`);
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
+
+  untilStates(name: string, states: string): Promise<void> {
+    return this.until(`${name} sees ${states}`, async () => {
+      const now = await this.states(name);
+      return now === states ? [] : [`it sees ${now}`];
+    });
+  }
+
+  /** Views agree, names are unique, caches and groups are the same, everybody reaches everybody. */
+  async isWhole(names: readonly string[] = this.names): Promise<void> {
+    await this.until("the cluster is whole", () => this.#problems(names));
+    const texts = names.map((name) => `${name} ${++this.#broadcasts}`);
+    await Promise.all(names.map((name, at) => this.at(name).ask("broadcast", texts[at])));
+    await this.until("a broadcast reaches each node once", async () => {
+      const heard = await Promise.all(names.map((name) => this.at(name).ask<readonly string[]>("heard")));
+      return heard.flatMap((all, at) =>
+        texts.flatMap((text) => {
+          const times = all.filter((one) => one === text).length;
+          return times === 1 ? [] : [`${names[at]} has heard "${text}" ${times} times`];
+        }),
+      );
+    });
+  }
+
+  async #problems(names: readonly string[]): Promise<readonly string[]> {
+    const problems: string[] = [];
+    const views = new Set<string>();
+    const editors = new Set<string>();
+    const everybody = names.map((name) => this.nodeOf(name)).sort();
+    for (const name of names) {
+      const program = this.at(name);
+      const { agreement, cluster, digest, members } = await program.ask<View & { agreement: Agreement }>("view");
+      views.add(`${cluster} ${digest}`);
+      const up = members.filter(({ state }) => state === "up").map(({ node }) => node);
+      const live = members.filter(({ state }) => state !== "down" && state !== "left").length;
+      if (!isDeepStrictEqual(up, everybody) || live !== up.length)
+        problems.push(`${name} sees ${await this.states(name)}`);
+      if (!agreement.agreed) problems.push(`${name} knows that ${agreement.differing.map(({ node }) => node)} differ`);
+      const members_ = (await program.ask<string[]>("members")).sort();
+      if (!isDeepStrictEqual(members_, everybody)) problems.push(`${name} has the group ${members_}`);
+      const editor = await program.ask<string>("callEditor").catch((error: Error) => error.message);
+      editors.add(editor);
+    }
+    if (views.size !== 1) problems.push(`views differ: ${[...views].join(", ")}`);
+    if (editors.size !== 1 || ![...editors][0]?.includes("@"))
+      problems.push(`the editor is ${[...editors].join(", ")}`);
+    const running = this.terms().filter(({ endMs }) => endMs === undefined);
+    if (running.length !== 1) problems.push(`${running.length} editors run: ${running.map(({ by }) => by)}`);
+    for (const cached of ["note", "page"]) {
+      const values = await Promise.all(names.map((name) => this.at(name).ask<string | null>(cached, "k")));
+      if (new Set(values).size !== 1) problems.push(`the ${cached} is ${values.join(", ")}`);
+    }
+    return problems;
+  }
+
+  /** All terms of the editor on all nodes, in every life of theirs. */
+  terms(): readonly Term[] {
+    const lives = [...[...this.#members.values()].map((program) => ({ program, atMs: undefined })), ...this.#killed];
+    return lives.flatMap(({ atMs, program }) =>
+      program.told("began").map(({ atMs: beganMs, token }): Term => {
+        const end = program.told("ended").find((one) => one["token"] === token && one.atMs >= beganMs);
+        return { token: token as number, by: program.name, beganMs, endMs: end?.atMs ?? atMs };
+      }),
+    );
+  }
+
+  writes(): Promise<Writes> {
+    return this.outside.ask<Writes>("writes");
+  }
+
+  /** Nothing was owned twice: not at the fenced resource, and no two editors ran at a time. */
+  async expectOneOwner(): Promise<void> {
+    const { accepted } = await this.writes();
+    expect(accepted.length).toBeGreaterThan(0);
+    expect(ownedTwice(accepted)).toEqual([]);
+    expect(overlapping(this.terms())).toEqual([]);
+  }
+
+  /** So many writes later: time has passed in which the others did what they do. */
+  async afterWrites(count: number): Promise<void> {
+    const before = (await this.writes()).accepted.length;
+    await this.until(`${count} more writes`, async () => {
+      const more = (await this.writes()).accepted.length - before;
+      return more >= count ? [] : [`there are ${more}`];
+    });
+  }
+
+  /** Of the nodes that run now. */
+  #complaints(): string {
+    return [...this.#members].map(([name, program]) => `${name}: ${program.complaints()}`).join("\n");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const programs = [...this.#members.values(), this.outside];
+    await Promise.all(programs.map((program) => program[Symbol.asyncDispose]()));
+    await this.network[Symbol.asyncDispose]();
+  }
+}
+
+/** The machine's monotonic clock, as the programs have it. */
+function nowMs(): number {
+  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
+}
