@@ -104,7 +104,7 @@ Uncaught in a process an error is that process' exit reason: \`{ error }\`. Exit
 `;
 
 /** Those with a table of errors, in the order of the page. */
-const packages = ["core", "wire", "cluster", "cli"];
+const packages = ["core", "wire", "cluster", "kubernetes", "cli"];
 
 /** The page as it has to be. */
 export function errorsPage(): string {

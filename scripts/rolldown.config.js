@@ -1,7 +1,8 @@
 /** The bundle of one package; runs in its folder. All code in one file, and a thin one for each entry of several. */
 import { readFileSync } from "node:fs";
 
-const entries = Object.values(JSON.parse(readFileSync("package.json", "utf8")).exports)
+const { dependencies = {}, exports } = JSON.parse(readFileSync("package.json", "utf8"));
+const entries = Object.values(exports)
   .map((entry) => entry["@interlock/source"])
   .filter((entry) => entry !== undefined);
 
@@ -10,7 +11,8 @@ const shared = (id) => !id.endsWith("/lifeline.ts");
 
 export default {
   input: entries,
-  external: /^@interlock\//,
+  // What a package depends on is installed beside it, never a part of it.
+  external: [/^@interlock\//, ...Object.keys(dependencies)],
   platform: "node",
   output: {
     dir: "dist",

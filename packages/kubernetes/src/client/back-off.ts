@@ -1,0 +1,14 @@
+/** How long to wait after so many failures in a row. */
+import type { Random } from "@interlock/core";
+
+export interface BackOff {
+  /** After the first failure. */
+  readonly firstMs: number;
+  readonly longestMs: number;
+}
+
+/** Twice as long after each failure; between half of it and all of it, so that many that failed together do not come back together. */
+export function backOffMs(failures: number, { firstMs, longestMs }: BackOff, random: Random): number {
+  const fullMs = Math.min(longestMs, firstMs * 2 ** Math.min(failures - 1, 30));
+  return fullMs / 2 + (fullMs / 2) * random();
+}

@@ -1,0 +1,47 @@
+/** The public names of @interlock/kubernetes, and nothing else. */
+
+export {
+  type Applied,
+  connectKubernetes,
+  type DeleteOptions,
+  type KubernetesApi,
+  type KubernetesApiOptions,
+  kubernetesApi,
+  type ListOptions,
+  type Page,
+  type WriteOptions,
+} from "./client/api.ts";
+export {
+  type ApiCredentials,
+  type Configuration,
+  findConfiguration,
+  type InClusterOptions,
+  inCluster,
+  type KubeconfigOptions,
+  kubeconfig,
+} from "./client/configuration.ts";
+export { httpTransport } from "./client/http-transport.ts";
+export { type KubernetesLeasesOptions, kubernetesLeases, leaseObjectName } from "./client/leases.ts";
+export type { RequestOptions } from "./client/requester.ts";
+export {
+  inNamespace,
+  type Json,
+  type KubernetesObject,
+  type KubernetesType,
+  keyOf,
+  type ObjectMeta,
+  type OwnerReference,
+  pathOf,
+  type Resource,
+  resource,
+  type Stored,
+} from "./client/resource.ts";
+export type { ApiRequest, ApiResponse, ApiTransport } from "./client/transport.ts";
+export type { Selection, WatchEvent, WatchQuery } from "./client/watch.ts";
+export {
+  isKubernetesError,
+  KubernetesError,
+  type KubernetesErrorCode,
+  type KubernetesErrorDetails,
+  kubernetesHints,
+} from "./errors.ts";
