@@ -306,7 +306,9 @@ export class NetKernel implements Network, Receiver {
     const up = this.#up.get(name);
     if (up?.link !== link) return;
     this.#up.delete(name);
-    if (error !== undefined) this.#warn(`the connection to ${name} ended: ${reason}`, error);
+    // What the system says of a socket has no stack worth reading.
+    const why = error instanceof Error && "syscall" in error ? error.message : error;
+    if (error !== undefined) this.#warn(`the connection to ${name} ended: ${reason}`, why);
     up.peer.down();
     this.#tell({ type: "nodedown", node: name, visible: up.visible, reason });
   }
