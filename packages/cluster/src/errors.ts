@@ -26,6 +26,8 @@ export interface ClusterErrorDetails {
   readonly INTERLOCK_CACHE_DOWN: { readonly cache: string; readonly node: NodeName; readonly operation: string };
   /** A load of a cache that brought no value and threw no error of its own. */
   readonly INTERLOCK_CACHE_LOAD: { readonly cache: string; readonly key: string; readonly problem: string };
+  /** Tracking or listing on a node where the process of the presence does not run. */
+  readonly INTERLOCK_PRESENCE_DOWN: { readonly presence: string; readonly node: NodeName; readonly operation: string };
   /** An option that cannot be used. */
   readonly INTERLOCK_NODE_OPTION: { readonly option: string; readonly got: string; readonly expected: string };
 }
@@ -47,6 +49,8 @@ export const clusterHints: { readonly [Code in ClusterErrorCode]: string } = {
     "Have a supervisor of this node start the cache's child. If it does and this is seen now and then, the cache has crashed and is being restarted: write again, or the other nodes keep what they have.",
   INTERLOCK_CACHE_LOAD:
     "Have load give up by its signal or by timeouts of its own, or raise loadMs; if its process was ended, look for who did it.",
+  INTERLOCK_PRESENCE_DOWN:
+    "Have a supervisor of this node start the presence's child, before those that track; it was never started, or it has been stopped.",
   INTERLOCK_NODE_OPTION: "Correct the option that the message names.",
 };
 

@@ -66,6 +66,13 @@ export {
   type Socket,
   type SocketEvents,
 } from "./ports.ts";
+export {
+  type Presence,
+  type PresenceChange,
+  type PresenceEvent,
+  type PresenceOptions,
+  presence,
+} from "./presence/presence.ts";
 export { localAdapter, type PubSubAdapter, type PubSubAdapterOptions, type PubSubLink } from "./pubsub/adapter.ts";
 export {
   type ClusterAdapterOptions,

@@ -13,6 +13,8 @@ export interface PubSubAdapterOptions {
   readonly node: LocalNode;
   /** To be called with each message of another node. Does not throw. */
   readonly deliver: (topic: string, message: unknown) => void;
+  /** To be called when a node can be reached that could not before, by an adapter that hears of it. Does not throw. */
+  readonly reached: () => void;
 }
 
 export interface PubSubLink {

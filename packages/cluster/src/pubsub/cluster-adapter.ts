@@ -9,6 +9,7 @@ import { InterlockError, type LocalNode, send } from "@interlock/core";
 import { type LocalPid, registerName } from "@interlock/core/distribution";
 import { type Atom, atom, Tuple, tuple } from "@interlock/wire";
 import { GroupName } from "../groups/group-name.ts";
+import type { GroupEvent } from "../groups/monitors.ts";
 import { scopeOn } from "../groups/scope.ts";
 import { StandingProcess } from "../groups/standing-process.ts";
 import type { PubSubAdapter, PubSubAdapterOptions, PubSubLink } from "./adapter.ts";
@@ -74,7 +75,7 @@ interface Form {
   readonly dispatcher: Atom;
 }
 
-function start({ deliver, name, node }: PubSubAdapterOptions, form: Form): PubSubLink {
+function start({ deliver, name, node, reached }: PubSubAdapterOptions, form: Form): PubSubLink {
   const scope = scopeOn(node, form.scope);
   form.groups.forEach((group, at) => {
     const receiver = new StandingProcess(node, {
@@ -83,8 +84,13 @@ function start({ deliver, name, node }: PubSubAdapterOptions, form: Form): PubSu
         const called = form.registered[at];
         if (called !== undefined) registerName(node, called, process.pid);
         scope.join(group, [process.pid]);
+        if (at === 0) scope.monitors.add(group, process.pid);
       },
       receive: (_self, message) => {
+        if (isGroupEvent(message)) {
+          const { change, pids } = message;
+          return change === "join" && pids.some((pid) => isAway(pid as LocalPid, node)) ? reached() : undefined;
+        }
         if (!(message instanceof Tuple) || message.elements.length !== 4) return;
         const [tag, topic, forwarded] = message.elements;
         if (tag === FORWARD && typeof topic === "string") deliver(topic, forwarded);
@@ -99,6 +105,10 @@ function start({ deliver, name, node }: PubSubAdapterOptions, form: Form): PubSu
       for (const pid of scope.members(first)) if (isAway(pid, node)) send(pid as never, forward as never);
     },
   };
+}
+
+function isGroupEvent(message: unknown): message is GroupEvent {
+  return (message as { type?: unknown } | null)?.type === "group";
 }
 
 function isAway(pid: LocalPid, node: LocalNode): boolean {

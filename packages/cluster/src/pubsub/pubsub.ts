@@ -66,12 +66,23 @@ export interface Topic<in T> {
  */
 export function pubsub({ name, adapter = clusterAdapter() }: PubSubOptions): PubSub {
   const hub = (node: LocalNode): Hub => hubOn(node, name, adapter);
-  return {
+  const made: PubSub = {
     name,
     topic: (topic) => new NamedTopic(topic, hub),
     start: () => void hub(currentNode()),
     topics: () => hub(currentNode()).subscriptions.topics,
   };
+  hubOf.set(made, hub);
+  return made;
+}
+
+const hubOf = new WeakMap<PubSub, (node: LocalNode) => Hub>();
+
+/** Has `listener` told whenever a broadcast of `node` reaches a node more, if the adapter hears of that. @returns what ends it. */
+export function watchReach(pubsub: PubSub, node: LocalNode, listener: () => void): () => void {
+  const listeners = hubOf.get(pubsub)?.(node).reachListeners;
+  listeners?.add(listener);
+  return () => void listeners?.delete(listener);
 }
 
 const hubs = new WeakMap<LocalNode, Map<string, Hub>>();
@@ -89,13 +100,17 @@ function hubOn(node: LocalNode, name: string, adapter: PubSubAdapter): Hub {
 /** A PubSub on one node. */
 class Hub {
   readonly subscriptions = new Subscriptions<LocalPid>();
+  readonly reachListeners = new Set<() => void>();
   readonly #link: PubSubLink;
   /** What is told at the end of each subscriber, to be taken back. */
   readonly #ends = new Map<LocalPid, () => void>();
 
   constructor(node: LocalNode, name: string, adapter: PubSubAdapter) {
     const deliver = (topic: string, message: unknown): void => this.deliver(topic, message, undefined);
-    this.#link = adapter.start({ name, node, deliver });
+    const reached = (): void => {
+      for (const listener of this.reachListeners) listener();
+    };
+    this.#link = adapter.start({ name, node, deliver, reached });
   }
 
   subscribe(topic: string, pid: LocalPid): void {

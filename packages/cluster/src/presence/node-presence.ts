@@ -1,0 +1,314 @@
+/**
+ * A presence on one node: what is tracked there, what the others have told, who follows it. It is there from its first use on,
+ * whatever happens to its process: what is tracked belongs to processes that live on. Tracking and reading happen at once;
+ * what other nodes say, and what they are told, passes through the process.
+ */
+import type { LocalNode, NodeName, Pid } from "@interlock/core";
+import { deliverMessage, type LocalPid, onEnd, type Process } from "@interlock/core/distribution";
+import { watchNodesOf } from "../node/attached.ts";
+import { NetKernel } from "../node/net-kernel.ts";
+import { type PubSub, type Topic, watchReach } from "../pubsub/pubsub.ts";
+import type { Changes, Delta } from "./delta.ts";
+import { Followers } from "./followers.ts";
+import { type PresenceMessage, type Received, received, sizeOf, toldDelta } from "./messages.ts";
+import { OtherReplicas, type Outcome, type Question } from "./other-replicas.ts";
+import { OwnEntries } from "./own-entries.ts";
+import { type Entry, type Metas, Topics } from "./topics.ts";
+
+export interface PresenceRules {
+  readonly name: string;
+  readonly pubsub: PubSub;
+  readonly heartbeatMs: number;
+  readonly downMs: number;
+  readonly permdownMs: number;
+}
+
+/** For reports and `sys.getStatus`. */
+export interface PresenceStatistics {
+  readonly replica: string;
+  readonly clock: number;
+  /** Processes of this node with an entry. */
+  readonly tracked: number;
+  readonly up: number;
+  readonly away: number;
+  /** Questions that were put to others so far. */
+  readonly questions: number;
+}
+
+/** What the node tells its presence process. */
+export type PresenceNote = { readonly type: "presence_flush" | "presence_greet" | "presence_more" | "presence_beat" };
+
+/** What one process has here: by topic and key the clock of the entry. */
+interface Tracked {
+  readonly forget: () => void;
+  readonly topics: Map<string, Map<string, number>>;
+}
+
+interface Answering {
+  readonly to: LocalPid;
+  readonly ref: number;
+  readonly deltas: Iterator<Delta<Entry>, undefined>;
+  next: Delta<Entry>;
+}
+
+const LIMITS = { deltaBytes: 65_536, leavesKept: 10_000 };
+
+export class NodePresence {
+  readonly followers: Followers = new Followers((error) => this.#warn("a watcher failed", error));
+  readonly #node: LocalNode;
+  readonly #rules: PresenceRules;
+  readonly #replica: string;
+  readonly #own = new OwnEntries<Entry>(LIMITS);
+  readonly #others: OtherReplicas<Entry, LocalPid>;
+  readonly #topics = new Topics();
+  readonly #tracked = new Map<LocalPid, Tracked>();
+  readonly #gossip: Topic<PresenceMessage>;
+  #process: Process | undefined;
+  /** From the start of the child until it is stopped; a crash in between does not count. */
+  #open = false;
+  #flushing = false;
+  #answering: Answering[] = [];
+
+  constructor(node: LocalNode, rules: PresenceRules) {
+    this.#node = node;
+    this.#rules = rules;
+    const life = Math.floor(node.runtime.random() * 2 ** 48).toString(36);
+    this.#replica = `${node.name}/${life}`;
+    this.#others = new OtherReplicas({ ...rules, answerMs: rules.heartbeatMs * 2 });
+    this.#gossip = rules.pubsub.topic(`interlock_presence:${rules.name}`);
+    watchNodesOf(node, (event) => {
+      if (event.type === "nodedown") this.#publish(this.#others.nodeDown(event.node, this.#nowMs));
+    });
+  }
+
+  get statistics(): PresenceStatistics {
+    return { replica: this.#replica, clock: this.#own.clock, tracked: this.#tracked.size, ...this.#others.statistics };
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
+  get #nowMs(): number {
+    return this.#node.runtime.clock.now();
+  }
+
+  // What is tracked here
+
+  track(pid: LocalPid, entry: Entry): void {
+    const { process } = pid;
+    // One that has ended would leave at once.
+    if (process === undefined) return;
+    const sizeBytes = sizeOf(entry);
+    if (this.#replace(pid, entry, sizeBytes)) return;
+    const clock = this.#own.join(entry, sizeBytes);
+    let tracked = this.#tracked.get(pid);
+    if (tracked === undefined) {
+      tracked = { forget: onEnd(process, () => this.untrack(pid)), topics: new Map() };
+      this.#tracked.set(pid, tracked);
+    }
+    const keys = tracked.topics.get(entry.topic) ?? new Map<string, number>();
+    tracked.topics.set(entry.topic, keys);
+    keys.set(entry.key, clock);
+    this.#changed({ joins: [entry], leaves: [] });
+  }
+
+  /** @returns whether there was something to update. */
+  update(pid: LocalPid, entry: Entry): boolean {
+    return this.#replace(pid, entry, sizeOf(entry));
+  }
+
+  /** @returns whether anything was tracked. */
+  untrack(pid: LocalPid, topic?: string, key?: string): boolean {
+    const tracked = this.#tracked.get(pid);
+    if (tracked === undefined) return false;
+    const leaves: Entry[] = [];
+    for (const name of topic === undefined ? [...tracked.topics.keys()] : [topic]) {
+      const keys = tracked.topics.get(name);
+      for (const one of key === undefined ? [...(keys?.keys() ?? [])] : [key]) {
+        const entry = this.#own.leave(keys?.get(one) ?? 0);
+        if (entry !== undefined) leaves.push(entry);
+        keys?.delete(one);
+      }
+      if (keys?.size === 0) tracked.topics.delete(name);
+    }
+    if (tracked.topics.size === 0) {
+      tracked.forget();
+      this.#tracked.delete(pid);
+    }
+    this.#changed({ joins: [], leaves });
+    return leaves.length > 0;
+  }
+
+  #replace(pid: LocalPid, entry: Entry, sizeBytes: number): boolean {
+    const keys = this.#tracked.get(pid)?.topics.get(entry.topic);
+    const clock = keys?.get(entry.key);
+    if (keys === undefined || clock === undefined) return false;
+    const { entry: old, clock: next } = this.#own.replace(clock, entry, sizeBytes);
+    keys.set(entry.key, next);
+    this.#changed({ joins: [entry], leaves: [old] });
+    return true;
+  }
+
+  /** The others are told with all else that changes in this turn. */
+  #changed(changes: Changes<Entry>): void {
+    if (!this.#flushing && this.#process !== undefined) {
+      this.#flushing = true;
+      this.#note("presence_flush");
+    }
+    this.#publish(changes);
+  }
+
+  // Readers
+
+  list(topic: string): Metas {
+    return this.#topics.list(topic);
+  }
+
+  #publish(changes: Changes<Entry>): void {
+    if (changes.joins.length + changes.leaves.length > 0) this.followers.tell(this.#topics.change(changes));
+  }
+
+  // The process
+
+  /** `process` begins, perhaps in place of one that has crashed. */
+  begin(process: Process): void {
+    // Our goodbye may still be under way to somebody: what is said from now on is newer.
+    if (!this.#open) this.#own.skip();
+    this.#open = true;
+    this.#process = process;
+    this.#answering = [];
+    this.#others.resume(this.#nowMs);
+    onEnd(process, () => {
+      if (this.#process === process) this.#process = undefined;
+    });
+    this.#gossip.subscribe({ pid: process.pid as never });
+    onEnd(
+      process,
+      watchReach(this.#rules.pubsub, this.#node, () => this.#note("presence_greet")),
+    );
+    this.#flush();
+    this.#greet();
+  }
+
+  /** The child is stopped: the others need not wait for this node. */
+  leave(): void {
+    this.#open = false;
+    this.#broadcast({ type: "presence_gone", ...this.#self(), clock: this.#own.clock });
+  }
+
+  note(type: PresenceNote["type"]): void {
+    if (type === "presence_flush") this.#flush();
+    else if (type === "presence_more") this.#answer();
+    else this.#greet();
+    if (type === "presence_beat") this.#publish(this.#others.tick(this.#nowMs));
+  }
+
+  hear(message: unknown): void {
+    const heard = received(message);
+    if (heard === undefined) return this.#warn("got a message that it cannot read", message);
+    if (heard.from.home !== this.#node) this.#act(heard);
+  }
+
+  #act(heard: Received): void {
+    const { from, replica } = heard;
+    const speaker = { replica, pid: from, node: from.node };
+    const now = this.#nowMs;
+    switch (heard.type) {
+      case "clock":
+        return this.#follow(this.#others.heard(speaker, heard.clock, now));
+      case "delta":
+        return this.#follow(this.#others.told(speaker, heard.delta, now));
+      case "gone":
+        return this.#publish(this.#others.gone(replica, heard.clock));
+      case "ask":
+        this.#asked(from, heard.ref, heard.have);
+        return this.#follow(this.#others.heard(speaker, heard.clock, now));
+      case "answer":
+        return this.#follow(this.#others.answered(replica, heard, now));
+    }
+  }
+
+  #follow({ ask, joins, leaves }: Outcome<Entry, LocalPid>): void {
+    this.#publish({ joins, leaves });
+    if (ask !== undefined) this.#ask(ask);
+  }
+
+  #ask({ have, ref, to }: Question<LocalPid>): void {
+    this.#send(to, { type: "presence_ask", ...this.#self(), clock: this.#own.clock, ref, have });
+  }
+
+  #asked(to: LocalPid, ref: number, have: number): void {
+    const deltas = this.#own.since(have);
+    const { value } = deltas.next();
+    // Whoever asks again does not wait for the answer to what it asked before.
+    this.#answering = this.#answering.filter((one) => one.to !== to);
+    if (value !== undefined) this.#answering.push({ to, ref, deltas, next: value });
+    if (this.#answering.length === 1) this.#answer();
+  }
+
+  /** One delta to one of those who wait; then others may speak. */
+  #answer(): void {
+    const answering = this.#answering.shift();
+    if (answering === undefined) return;
+    const { deltas, next, ref, to } = answering;
+    const { value } = deltas.next();
+    const sent = this.#send(to, {
+      type: "presence_answer",
+      ...this.#self(),
+      ...toldDelta(next),
+      ref,
+      last: value === undefined,
+    });
+    if (sent && value !== undefined) this.#answering.push({ ...answering, next: value });
+    if (this.#answering.length > 0) this.#note("presence_more");
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    for (const delta of this.#own.takeUntold())
+      this.#broadcast({ type: "presence_delta", ...this.#self(), ...toldDelta(delta) });
+  }
+
+  #greet(): void {
+    this.#broadcast({ type: "presence_clock", ...this.#self(), clock: this.#own.clock });
+  }
+
+  #self(): { readonly from: Pid<PresenceMessage>; readonly replica: string } {
+    return { from: this.#process?.pid as unknown as Pid<PresenceMessage>, replica: this.#replica };
+  }
+
+  #note(type: PresenceNote["type"]): void {
+    if (this.#process !== undefined) deliverMessage(this.#process, { type } satisfies PresenceNote);
+  }
+
+  #broadcast(message: PresenceMessage): void {
+    if (this.#process === undefined) return;
+    try {
+      this.#gossip.broadcastFrom({ pid: this.#process.pid as never }, message);
+    } catch (error) {
+      // Whoever misses it will ask.
+      this.#warn(`could not broadcast a ${message.type}`, error);
+    }
+  }
+
+  /** Never by a new connection: what was asked on the last one is not waited for any more. */
+  #send(to: LocalPid, message: PresenceMessage): boolean {
+    const { network } = this.#node;
+    const route = network instanceof NetKernel ? network.connectedRoute(to.node as NodeName) : undefined;
+    if (route === undefined || this.#process === undefined) return false;
+    try {
+      route.send(this.#process.pid, to, message);
+      return true;
+    } catch (error) {
+      this.#warn(`could not tell ${to} of a ${message.type}`, error);
+      return false;
+    }
+  }
+
+  #warn(text: string, details: unknown): void {
+    const at = this.#node.runtime.clock.wallTime();
+    const label = `presence ${this.#rules.name}`;
+    this.#node.report({ type: "warning", pid: this.#process?.pid, label, text, details, at });
+  }
+}
