@@ -1,25 +1,20 @@
 /** A cluster on this machine: nodes as operating-system processes, restarted when they die, and one URL in front. */
-import type { Writable } from "node:stream";
+import { nodeRuntime } from "@interlock/core";
 import { announceNodes, announceUrl } from "./announce.ts";
 import { type Balancer, startBalancer } from "./balancer/balancer.ts";
 import { CliError } from "./errors.ts";
-import { localPlatform } from "./platform/local-platform.ts";
+import { type LocalPlatformOptions, localPlatform } from "./platform/local-platform.ts";
 import type { NodeSpec, Platform } from "./platform/platform.ts";
 
-export interface RunLocallyOptions extends Omit<NodeSpec, "nodes"> {
+export interface RunLocallyOptions extends Omit<NodeSpec, "nodes">, LocalPlatformOptions {
   /** Default 3. */
   readonly nodes?: number;
   /** Of the one URL in front; 0 takes any that is free. Default 4000. */
   readonly port?: number;
   /** Default 127.0.0.1. */
   readonly host?: string;
-  /** Milliseconds that a node has to end politely. Default 10 000. */
-  readonly graceMs?: number;
   /** What runs in this program, beside the nodes: started before them, and ended when they have. */
   readonly beside?: (platform: Platform) => Promise<AsyncDisposable>;
-  /** Where the launcher and the nodes print; default this program's own output. */
-  readonly stdout?: Writable;
-  readonly stderr?: Writable;
 }
 
 export interface LocalRun extends AsyncDisposable {
@@ -35,6 +30,9 @@ export interface LocalRun extends AsyncDisposable {
 const DEFAULT_NODES = 3;
 const DEFAULT_PORT = 4_000;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const MOST_SIGNALS = 3;
+/** The exit code of a program that was interrupted, as shells have it. */
+const INTERRUPTED = 130;
 /** So often a node may end before any has ever been ready. */
 const MOST_FALSE_STARTS = 2;
 
@@ -46,9 +44,9 @@ const MOST_FALSE_STARTS = 2;
  * **Errors** `INTERLOCK_BALANCER_PORT`, `INTERLOCK_NODES_START`, `INTERLOCK_LAUNCH_OPTION`.
  */
 export async function runLocally(options: RunLocallyOptions): Promise<LocalRun> {
-  const { entry, graceMs, host = "127.0.0.1", nodes = DEFAULT_NODES, port = DEFAULT_PORT } = options;
-  const { stderr = process.stderr, stdout = process.stdout } = options;
-  const platform = await localPlatform({ stdout, stderr, ...(graceMs !== undefined && { graceMs }) });
+  const { entry, host = "127.0.0.1", nodes = DEFAULT_NODES, port = DEFAULT_PORT } = options;
+  const { stdout = process.stdout } = options;
+  const platform = await localPlatform(options);
   const visited = (): readonly { id: string; url: string }[] =>
     platform.nodes().flatMap(({ id, state, url }) => (state === "ready" && url !== undefined ? [{ id, url }] : []));
   const balancer = await startBalancer({ host, port, upstreams: visited }).catch(async (error: unknown) => {
@@ -97,7 +95,9 @@ class Run implements LocalRun {
   readonly #balancer: Balancer;
   readonly #beside: AsyncDisposable | undefined;
   readonly #over = Promise.withResolvers<void>();
-  readonly #signalled = (): void => void this.close();
+  readonly #signalled = (): void => this.#signal();
+  #closed: Promise<void> | undefined;
+  #signals = 0;
   isClosing = false;
 
   constructor(platform: Platform, balancer: Balancer, beside: AsyncDisposable | undefined) {
@@ -112,14 +112,27 @@ class Run implements LocalRun {
     return this.#balancer.url;
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.isClosing = true;
-    await this.platform.close();
-    // Last: until then visitors finish what they have.
+    const nodesEnded = this.platform.close();
+    this.#closed ??= this.#close(nodesEnded);
+    return this.#closed;
+  }
+
+  async #close(nodesEnded: Promise<void>): Promise<void> {
+    await nodesEnded;
+    // After them: until then visitors finish what they have, and nodes use what runs beside them.
     await this.#balancer.close();
     await this.#beside?.[Symbol.asyncDispose]();
     for (const signal of SIGNALS) process.off(signal, this.#signalled);
     this.#over.resolve();
+  }
+
+  #signal(): void {
+    void this.close();
+    this.#signals += 1;
+    // Somebody who asks three times waits for nothing else once the nodes are gone.
+    if (this.#signals === MOST_SIGNALS) void this.platform.close().then(() => nodeRuntime.program.halt(INTERRUPTED));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

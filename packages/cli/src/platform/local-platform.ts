@@ -11,7 +11,8 @@ import { ended, type NodeRecord, newRecord, pardoned, said, signalled, started, 
 import { type Action, type Desired, defaultLimits, type Limits, plan, startDueMs } from "./plan.ts";
 import type { LaunchedNode, NodeSpec, Platform, PlatformNode } from "./platform.ts";
 
-export interface LocalPlatformOptions extends Partial<Limits> {
+export interface LocalPlatformOptions {
+  readonly limits?: Partial<Limits>;
   /** Milliseconds that the main thread of a node may hang before the node is killed; 0 is for ever. Default 10 000. */
   readonly hangMs?: number;
   /** Where what the nodes print goes; default this program's own output. */
@@ -64,16 +65,9 @@ class LocalPlatform implements Platform {
   #closing = false;
   #wake: unknown;
 
-  constructor(
-    {
-      hangMs = DEFAULT_HANG_MS,
-      runtime = nodeRuntime,
-      stderr = process.stderr,
-      stdout = process.stdout,
-      ...limits
-    }: LocalPlatformOptions,
-    epmd: Listener,
-  ) {
+  constructor(options: LocalPlatformOptions, epmd: Listener) {
+    const { hangMs = DEFAULT_HANG_MS, limits, runtime = nodeRuntime } = options;
+    const { stderr = process.stderr, stdout = process.stdout } = options;
     this.#hangMs = hangMs;
     this.#limits = { ...defaultLimits, ...limits };
     this.#runtime = runtime;

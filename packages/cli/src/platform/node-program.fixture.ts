@@ -1,20 +1,41 @@
+/** A node for tests: it serves who it is, and does what its paths and its environment (MODE) tell it. */
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { draining, launchedNode, platform, ready } from "../child.ts";
 
-const s = createServer((q, r) => {
-  if (q.url === "/exit") process.exit(3);
-  if (q.url === "/hang") for (;;);
-  r.end(`${launchedNode()?.id} ${JSON.stringify(q.headers)}\n`);
+const { BYE = "", MODE = "plain" } = process.env;
+const id = launchedNode()?.id ?? "alone";
+
+const server = createServer(async (request, response) => {
+  const { searchParams: query, pathname: path } = new URL(request.url ?? "/", "http://node");
+  if (path === "/exit") process.exit(3);
+  if (path === "/hang") for (;;);
+  if (path === "/drain") draining();
+  if (path === "/slow") await delay(Number(query.get("ms")));
+  if (path === "/events") return void response.write("data: open\n\n");
+  if (path === "/platform") {
+    const { kill, nodes, startAgain, stop } = platform() ?? {};
+    const [act, other = ""] = [query.get("act") ?? "", query.get("id") ?? ""];
+    const acts = new Map(Object.entries({ kill, stop, start: startAgain }));
+    const done = acts.get(act)?.(other) ?? nodes?.();
+    const answer = await done?.catch((error: unknown) => ({ code: (error as { code: string }).code }));
+    return void response.end(JSON.stringify(answer ?? "done"));
+  }
+  response.end(JSON.stringify({ id, pid: process.pid, url: request.url, headers: request.headers }));
 });
-s.listen(0, "127.0.0.1", () => {
-  console.log("listening");
-  ready({ url: `http://127.0.0.1:${(s.address() as AddressInfo).port}` });
-});
+
 process.on("SIGTERM", () => {
-  console.log("SIGTERM");
+  if (MODE === "stubborn") return console.log("no");
+  console.log("bye");
+  if (BYE !== "") writeFileSync(`${BYE}/${id}`, "bye");
   draining();
-  s.close(() => process.exit(0));
-  s.closeIdleConnections();
+  server.close(() => process.exit(0));
 });
-console.log(JSON.stringify(launchedNode()), (await platform()?.nodes())?.length);
+
+console.log(`${id} starts`);
+if (MODE === "failing") throw new Error("this node never starts");
+server.listen(0, "127.0.0.1", () => {
+  if (MODE !== "mute") ready({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+});

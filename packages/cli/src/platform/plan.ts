@@ -5,19 +5,21 @@
 import type { NodeRecord } from "./node-record.ts";
 
 export interface Limits {
-  /** Milliseconds for a polite end, by how often a node has been told: at first, and after the second time. */
+  /** Milliseconds that a node has to end politely. Default 10 000. */
   readonly graceMs: number;
+  /** The same once it has been told twice. Default 2 000. */
   readonly hurryMs: number;
-  /** Milliseconds for a node to say that it is ready; then it is killed, which counts as a crash. */
+  /** Milliseconds that a node has to say that it is ready; then it is killed, which counts as a crash. Default 60 000. */
   readonly startupMs: number;
-  /** Milliseconds of pause: none after a first crash, this after a second one, then twice as long each time, to at most … */
+  /** Milliseconds of pause: none after a first crash, this after a second one, then twice as long each time. Default 1 000. */
   readonly pauseMs: number;
+  /** Default 30 000. */
   readonly longestPauseMs: number;
-  /** Milliseconds that a node must have run for its crashes to be forgotten. */
+  /** Milliseconds that a node must have run for its crashes to be forgotten. Default 60 000. */
   readonly stableMs: number;
 }
 
-/** As the kubelet's, in proportion, for a person who waits at a terminal: it takes 10 s, 5 min and 10 min. */
+/** The pauses are the kubelet's (10 s, 5 min, 10 min), shorter, for somebody who waits at a terminal. */
 export const defaultLimits: Limits = {
   graceMs: 10_000,
   hurryMs: 2_000,
