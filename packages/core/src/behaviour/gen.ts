@@ -6,7 +6,7 @@
  * Invariants: one callback of a process at a time; a result is awaited only if it is a promise; no callback's throw
  * leaves this file except as an exit reason. Hot file: `bench` rows gen_server_call_seq, gen_server_cast, ring_1000_hop.
  */
-import { InterlockError } from "../errors.ts";
+import { InterlockError, isError } from "../errors.ts";
 import { currentNode, type Name, nameBase } from "../naming/name.ts";
 import type { LocalNode } from "../node.ts";
 import type { InlineCall, PendingCall } from "../process/call.ts";
@@ -353,14 +353,27 @@ export function startGen(body: GenBody, args: readonly unknown[], options: Start
   process.flags |= RUNNING;
   const attempt = new Start(process, options.linked ? parent : undefined, options.onReady);
   if (name !== undefined) {
+    let named: void | Promise<void>;
     try {
-      nameBase(name).register(process);
+      named = nameBase(name).register(process);
     } catch (error) {
       attempt.abandon("normal");
       throw error;
     }
+    if (isThenable(named)) {
+      const giving = { name, named, args, timeoutMs: options.timeoutMs };
+      return runAs(process, (_process, start) => start.whenNamed(giving), attempt);
+    }
   }
   return runAs(process, (_process, start) => start.run(args, options.timeoutMs), attempt);
+}
+
+/** A name that other nodes have a say in. */
+interface Naming {
+  readonly name: Name;
+  readonly named: PromiseLike<unknown>;
+  readonly args: readonly unknown[];
+  readonly timeoutMs: number | undefined;
 }
 
 function alreadyStarted(
@@ -396,7 +409,18 @@ class Start {
     }
     // It may have ended in init's first part: nothing would tell the start any more.
     if (!process.alive) throw this.#error(process.exitReason);
-    return isThenable(result) ? this.#wait(result, timeoutMs) : this.#decide(result);
+    if (!isThenable(result)) return this.#decide(result);
+    const decide = (value: unknown): Started => this.#decide(value);
+    return this.#wait(result, timeoutMs, decide, (error) => this.#failed(error));
+  }
+
+  /** OTP: a process has its name before init runs; when it is refused, another one was quicker. */
+  whenNamed({ args, name, named, timeoutMs }: Naming): Promise<Started> {
+    const refused = (error: unknown): unknown => {
+      this.abandon("normal");
+      return isError(error, "INTERLOCK_NAME_TAKEN") ? alreadyStarted(name, error.details.pid as LocalPid) : error;
+    };
+    return this.#wait(named, timeoutMs, () => this.run(args, timeoutMs), refused);
   }
 
   #decide(result: unknown): Started {
@@ -423,7 +447,12 @@ class Start {
     throw this.#error(decision.stop);
   }
 
-  #wait(result: PromiseLike<unknown>, timeoutMs: number | undefined): Promise<Started> {
+  #wait(
+    result: PromiseLike<unknown>,
+    timeoutMs: number | undefined,
+    then: (value: unknown) => Started | Promise<Started>,
+    failed: (error: unknown) => unknown,
+  ): Promise<Started> {
     const process = this.#process;
     process.flags = (process.flags & ~RUNNING) | BUSY;
     process.more().behaviourPending = result;
@@ -448,7 +477,7 @@ class Start {
         process.flags = (process.flags & ~BUSY) | RUNNING;
         return process.alive;
       };
-      const conclude = (go: () => Started): void => {
+      const conclude = (go: () => Started | Promise<Started>): void => {
         if (!settled()) return;
         try {
           resolve(go());
@@ -457,10 +486,10 @@ class Start {
         }
       };
       Promise.resolve(result).then(
-        (value) => conclude(() => this.#decide(value)),
+        (value) => conclude(() => then(value)),
         (error: unknown) =>
           conclude(() => {
-            throw this.#failed(error);
+            throw failed(error);
           }),
       );
     });

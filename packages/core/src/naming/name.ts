@@ -20,13 +20,14 @@ export abstract class NameBase implements Name {
   get silent(): boolean {
     return false;
   }
+  /** Of another node's process its pid, and `away` says how to reach it. */
   abstract whereis(node: LocalNode): LocalPid | undefined;
   /** The way to it when it is a name on another node. */
   away(_node: LocalNode): Away | undefined {
     return undefined;
   }
-  /** @throws INTERLOCK_NAME_TAKEN */
-  abstract register(process: Process): void;
+  /** A promise when other nodes have a say: `init` waits for it. @throws INTERLOCK_NAME_TAKEN, also as a rejection */
+  abstract register(process: Process): void | Promise<void>;
   abstract unregister(process: Process): void;
   abstract toString(): string;
 }

@@ -1,14 +1,14 @@
 /** Looking at processes from anywhere. @see erlang:process_info/1 */
 import { badArgument } from "../errors.ts";
 import { register as registerName, unregister as unregisterName } from "../naming/local-names.ts";
-import { awayOf, currentNode, isName, type Name, resolve } from "../naming/name.ts";
+import { awayOf, currentNode, isName, type Name, nameBase, resolve } from "../naming/name.ts";
 import { currentProcess } from "./context.ts";
 import { labelOf } from "./crash.ts";
 import { atExit, exitSignal } from "./exit.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import type { Envelope } from "./mailbox.ts";
 import { each } from "./one-or-many.ts";
-import { LocalPid, localPid, makeRef, type Pid } from "./pid.ts";
+import { LocalPid, localPid, makeRef, type Pid, RemotePid } from "./pid.ts";
 import { PlainBody } from "./plain.ts";
 import { BUSY, HIBERNATED, type Process, QUEUED, RUNNING, SUSPENDED, TRAP_EXIT } from "./process.ts";
 import { fence } from "./send.ts";
@@ -109,7 +109,8 @@ export function exit(target: Pid, reason: ExitReason): void {
 
 /** The process that has the name now. */
 export function whereis(name: Name): Pid | undefined {
-  return resolve(name)?.pid;
+  const pid = nameBase(name).whereis(currentNode());
+  return pid instanceof RemotePid || pid?.process !== undefined ? pid : undefined;
 }
 
 /**
