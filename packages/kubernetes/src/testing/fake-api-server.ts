@@ -1,5 +1,5 @@
 /**
- * An API server in memory, for tests and simulations: objects of any kind, lists in pages, watches with bookmarks, patches and
+ * An API server in memory, for tests and simulations: objects of any kind (of groups under `.invalid` it knows none), lists in pages, watches with bookmarks, patches and
  * server-side apply; and what goes wrong with a real one. It has no controllers, no admission and no schema: whatever is
  * written is there.
  */
@@ -32,6 +32,9 @@ export interface FakeApiServerOptions {
   readonly streamsLists?: boolean;
 }
 
+/** As the real one: half an hour at least. */
+const WATCH_SECONDS = 1_800;
+
 interface Place {
   readonly collection: Collection;
   readonly apiVersion: string;
@@ -62,6 +65,7 @@ export class FakeApiServer implements ApiTransport {
   readonly requests: { readonly method: string; readonly path: string }[] = [];
   /** Asked of each request. Undefined: it goes through. */
   fault: ((request: ApiRequest) => FakeFault | undefined) | undefined;
+  readonly #runtime: Runtime;
   readonly #streamsLists: boolean;
   readonly #objects: FakeObjects;
   readonly #kinds = new Map<Collection, string>();
@@ -73,6 +77,7 @@ export class FakeApiServer implements ApiTransport {
   #isStopped = false;
 
   constructor({ runtime = nodeRuntime, streamsLists = true }: FakeApiServerOptions = {}) {
+    this.#runtime = runtime;
     this.#streamsLists = streamsLists;
     this.#objects = new FakeObjects(() => new Date(runtime.clock.wallTime()).toISOString());
   }
@@ -266,7 +271,10 @@ export class FakeApiServer implements ApiTransport {
     const isStreamed = query.get("sendInitialEvents") === "true";
     if (isStreamed && !this.#streamsLists)
       throw new FakeRefusal(422, "Invalid", "sendInitialEvents is forbidden: WatchList is not enabled");
-    const stream = new FakeStream(this.#resumed !== undefined, signal);
+    const { timers } = this.#runtime;
+    const lastsSeconds = Number(query.get("timeoutSeconds") ?? WATCH_SECONDS);
+    const over = timers.set(() => stream.end(), lastsSeconds * 1_000);
+    const stream = new FakeStream(this.#resumed !== undefined, signal, () => timers.clear(over));
     const kind = (): string => this.#kinds.get(place.collection) ?? "Unknown";
     const watcher: Watcher = { place, query, kind, stream };
     const from = query.get("resourceVersion");
@@ -331,7 +339,7 @@ const group =
 
 function placeOf(path: string): Place | undefined {
   const found = group.exec(path)?.groups;
-  if (found === undefined) return undefined;
+  if (found === undefined || found["named"]?.includes(".invalid/")) return undefined;
   const [plural = "", name, subresource] = (found["rest"] ?? "").split("/").map(decodeURIComponent);
   const apiVersion = found["core"] ?? found["named"] ?? "";
   return { collection: `${apiVersion}/${plural}`, apiVersion, namespace: found["namespace"], name, subresource };

@@ -5,9 +5,11 @@ export class FakeStream implements AsyncIterable<Uint8Array> {
   #end: { readonly error: unknown } | undefined;
   #isHeld: boolean;
   #wake: (() => void) | undefined;
+  readonly #ended: () => void;
 
-  constructor(isHeld: boolean, signal: AbortSignal) {
+  constructor(isHeld: boolean, signal: AbortSignal, ended: () => void) {
     this.#isHeld = isHeld;
+    this.#ended = ended;
     if (signal.aborted) this.fail(signal.reason);
     else signal.addEventListener("abort", () => this.fail(signal.reason), { once: true });
   }
@@ -24,6 +26,7 @@ export class FakeStream implements AsyncIterable<Uint8Array> {
 
   end(): void {
     this.#end ??= { error: undefined };
+    this.#ended();
     this.#wake?.();
   }
 
@@ -32,6 +35,7 @@ export class FakeStream implements AsyncIterable<Uint8Array> {
     this.#pieces.length = 0;
     this.#end = { error };
     this.#isHeld = false;
+    this.#ended();
     this.#wake?.();
   }
 
