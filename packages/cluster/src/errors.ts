@@ -28,6 +28,12 @@ export interface ClusterErrorDetails {
   readonly INTERLOCK_CACHE_LOAD: { readonly cache: string; readonly key: string; readonly problem: string };
   /** Tracking or listing on a node where the process of the presence does not run. */
   readonly INTERLOCK_PRESENCE_DOWN: { readonly presence: string; readonly node: NodeName; readonly operation: string };
+  /** Placed processes that cannot be used from this node. `not_started`: the placement's child does not run here. */
+  readonly INTERLOCK_PLACEMENT: {
+    readonly placement: string;
+    readonly node: NodeName;
+    readonly problem: "not_started";
+  };
   /** An option that cannot be used. */
   readonly INTERLOCK_NODE_OPTION: { readonly option: string; readonly got: string; readonly expected: string };
 }
@@ -51,6 +57,8 @@ export const clusterHints: { readonly [Code in ClusterErrorCode]: string } = {
     "Have load give up by its signal or by timeouts of its own, or raise loadMs; if its process was ended, look for who did it.",
   INTERLOCK_PRESENCE_DOWN:
     "Have a supervisor of this node start the presence's child, before those that track; it was never started, or it has been stopped.",
+  INTERLOCK_PLACEMENT:
+    "Have a supervisor of this node start the placement's child; with hosts: false it only uses the processes of others.",
   INTERLOCK_NODE_OPTION: "Correct the option that the message names.",
 };
 

@@ -53,7 +53,17 @@ export { ErlangError } from "./node/exit-terms.ts";
 export { monitorNodes } from "./node/monitor-nodes.ts";
 export type { NodeEvent } from "./node/net-kernel.ts";
 export { type ClusterNode, type CreateNodeOptions, createNode } from "./node/node.ts";
+export {
+  type Handoff,
+  type PlacedKey,
+  type Placement,
+  type PlacementBase,
+  type PlacementChildOptions,
+  type PlacementOptions,
+  placement,
+} from "./placement/placement.ts";
 export { type PlacementMember, type PlacementRequest, place, placementOrder } from "./placement/rendezvous.ts";
+export type { DrainResult } from "./placement/tally.ts";
 export {
   type Address,
   dnsResolver,

@@ -15,10 +15,18 @@ import { add, has, remove } from "./process/one-or-many.ts";
 import type { LocalPid } from "./process/pid.ts";
 import type { Process } from "./process/process.ts";
 
+export {
+  becomeForwarder,
+  packProcess,
+  type Remainder,
+  takeDeferred,
+  takeRemainder,
+  unpackProcess,
+} from "./behaviour/hand-over.ts";
 export { register as registerName } from "./naming/local-names.ts";
 export { currentNode, NameBase } from "./naming/name.ts";
 export { LocalAlias } from "./process/alias.ts";
-export type { OpenCall, RemoteCaller } from "./process/call.ts";
+export { IncomingCall, OpenCall, type RemoteCaller } from "./process/call.ts";
 export { showReason } from "./process/exit-reason.ts";
 export { KeyedMatcher } from "./process/matcher.ts";
 export { LocalMonitor, type Watcher } from "./process/monitor.ts";

@@ -23,7 +23,20 @@ function requestOf(operation: string, args: readonly unknown[]): unknown {
 }
 
 export function callMessage(from: object, ref: object, operation: string, args: readonly unknown[]): Tuple {
-  return tuple(GEN_CALL, tuple(from, new ImproperList([ALIAS], ref)), requestOf(operation, args));
+  return forwardedCall({ pid: from, tag: callTag(ref) }, operation, args);
+}
+
+/** A call on behalf of somebody else, who is answered directly. */
+export function forwardedCall(
+  caller: { readonly pid: unknown; readonly tag: unknown },
+  operation: string,
+  args: readonly unknown[],
+): Tuple {
+  return tuple(GEN_CALL, tuple(caller.pid, caller.tag), requestOf(operation, args));
+}
+
+export function callTag(ref: object): ImproperList {
+  return new ImproperList([ALIAS], ref);
 }
 
 /** A call between two Interlock nodes: `{'$gen_call', Id, Request}`, answered to {@link REPLY_NAME}. */

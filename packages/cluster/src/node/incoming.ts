@@ -20,6 +20,7 @@ import {
   unlinkedFrom,
 } from "@interlock/core/distribution";
 import { Atom, atom, type ControlMessage, type Payload } from "@interlock/wire";
+import { AnswerSlot } from "./answer-slot.ts";
 import { reasonFromTerm } from "./exit-terms.ts";
 import {
   aliasOf,
@@ -135,7 +136,7 @@ function toProcess(node: Receiver, peer: Peer, process: Process | undefined, pay
   else {
     const silent = (): void => undefined;
     const reply = (value: unknown): void => answer(pid, from, value);
-    deliverCall(process, operation, args, { reply, exited: silent, refused: silent });
+    deliverCall(process, operation, args, { address: from, reply, exited: silent, refused: silent });
   }
 }
 
@@ -154,15 +155,23 @@ function toCaller(peer: Peer, payload: Payload): void {
 }
 
 /** OTP: to the alias in the tag, so that a late answer finds nobody; to the caller if there is none. */
-function answer(callee: LocalPid, caller: { readonly pid: unknown; readonly tag: unknown }, value: unknown): void {
+export function answer(callee: LocalPid, caller: CallerAddress, value: unknown): void {
   const alias = aliasOf(caller.tag);
+  if (alias instanceof AnswerSlot) return alias.take(value); // It has come home.
   const to = alias instanceof RemoteReference ? alias : caller.pid;
   if (to instanceof RemoteReference || to instanceof RemotePid)
     to.home.route?.send(callee, to, replyMessage(caller.tag, value));
 }
 
+/** Where a call of OTP's protocol is answered, from whatever node. */
+export interface CallerAddress {
+  readonly pid: unknown;
+  readonly tag: unknown;
+}
+
 function toAlias(node: Receiver, peer: Peer, ref: unknown, payload: Payload): void {
   const known = ref instanceof RemoteReference ? node.identities.localReference(ref.words) : ref;
+  if (known instanceof AnswerSlot) return known.take(replyValue(payload("natural")));
   if (known instanceof LocalAlias) return toProcess(node, peer, known.receiver(), payload);
   const number = numberIn(ref);
   if (peer.calls.has(number)) peer.calls.answered(number, replyValue(payload("natural")));

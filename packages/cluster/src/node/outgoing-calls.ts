@@ -82,7 +82,7 @@ export class OutgoingCalls {
 }
 
 /** An error as this package's classes have it: across the wire it has lost its class. */
-function coded(error: unknown): Error {
+export function coded(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(String(error));
   const { code, details, message, cause } = error as Error & { code?: unknown; details?: unknown };
   if (typeof code !== "string" || !(code in hints)) return error;
@@ -98,7 +98,7 @@ export function noConnection(call: OpenCall): InterlockError<"INTERLOCK_NOCONNEC
   );
 }
 
-function callFailed(call: OpenCall, reason: ExitReason): Error {
+export function callFailed(call: OpenCall, reason: ExitReason): Error {
   const { target } = call;
   const request = String(call.payload);
   if (reason === "noconnection") return noConnection(call);

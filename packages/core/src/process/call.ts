@@ -170,6 +170,11 @@ export class IncomingCall extends PendingCall {
     this.#caller = caller;
   }
 
+  /** Where any other process may answer it as well; undefined if only this node can. */
+  get address(): unknown {
+    return this.#caller.address;
+  }
+
   override reply(value: unknown): void {
     if (this.settled) return;
     this.settle();
@@ -186,6 +191,7 @@ export class IncomingCall extends PendingCall {
 
 /** Where the outcome of a call from another node goes: one of the three, once. */
 export interface RemoteCaller {
+  readonly address?: unknown;
   reply(value: unknown): void;
   /** There will be no answer: the callee has ended. */
   exited(reason: ExitReason): void;

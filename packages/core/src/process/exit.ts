@@ -114,8 +114,7 @@ function bury(process: Process): void {
   process.body.ended(process);
   // Calls of the dead reject last: what awaited them is fenced code.
   for (const call of each(calls)) call.fail(fenceError(process.pid.toString(), reason));
-  if (extras !== undefined && (extras.abort !== undefined || extras.owned !== undefined))
-    runAs(process, release, reason);
+  releaseOwned(process, reason);
   process.state = undefined;
   process.face = undefined;
   cool(process);
@@ -149,6 +148,11 @@ function failCall(call: PendingCall, reason: ExitReason): void {
       typeof reason === "object" && reason !== null && "error" in reason ? { cause: reason.error } : undefined,
     ),
   );
+}
+
+/** Closes what the process owns and aborts its signal. */
+export function releaseOwned(process: Process, reason: ExitReason): void {
+  if (process.extras?.abort !== undefined || process.extras?.owned !== undefined) runAs(process, release, reason);
 }
 
 /** In the context of the dead: listeners of its signal and closers of its resources are its own code. */

@@ -1,0 +1,706 @@
+/**
+ * What one host knows and does: which host holds which key, whom it waits for, what it hands over and what it is to take
+ * over. Pure: events in, effects out; no clock, no processes. `P` is a pid, of a host or of a placed process.
+ *
+ * Why no key has two holders, as long as nobody is cut off:
+ * - Only the owner starts a key that nobody holds, and only once all others know it. Two hosts that know each other agree
+ *   which of them ranks higher, so both can be owners only if one does not know the other; but who has not been answered by
+ *   all starts nothing, and who has answered knows it.
+ * - A key has one that may speak for it: its holder, and when that one is dead its heir, whom all have acknowledged before
+ *   anything left the holder. What others hear of the holder's death before they hear the heir only makes them wait for it.
+ */
+import type { NodeName } from "@interlock/core";
+import type { PlacementEffect } from "./effects.ts";
+import { type Handing, HandingQueue } from "./handing.ts";
+import { Hosts } from "./hosts.ts";
+import type { Claim, Heritage, HostInfo, PlacementMessage } from "./messages.ts";
+
+/** A key that somebody holds, as this host knows. */
+export interface Entry<P> extends Claim<P> {
+  readonly holder: P;
+}
+
+export interface PlacementRules {
+  readonly placement: string;
+  /** Keys that are handed over at the same time. */
+  readonly concurrency: number;
+  /** The more, the earlier it is handed over. */
+  readonly priority: (key: string) => number;
+  /** Whether a leaving host ends its keys instead of handing them over. */
+  readonly endsAll: boolean;
+  /** Whether a key goes to its owner when that has joined. */
+  readonly rebalances: boolean;
+}
+
+/** A key that another host is about to hand over to this one. */
+interface Promised<P> extends Heritage {
+  readonly source: P;
+  readonly attempt: number;
+  readonly stage: "promised" | "beginning" | "begun";
+  readonly pid: P | undefined;
+}
+
+export class PlacementState<P> {
+  readonly hosts: Hosts<P>;
+  readonly #self: P;
+  readonly #rules: PlacementRules;
+  readonly #entries = new Map<string, Entry<P>>();
+  /** Keys that this host holds. */
+  readonly #own = new Set<string>();
+  /** Keys for which something waits here, and whom it was asked for. */
+  readonly #wanted = new Map<string, P | undefined>();
+  readonly #promised = new Map<string, Promised<P>>();
+  readonly #handing: HandingQueue<P>;
+  /** Nodes that have not answered yet. */
+  readonly #unanswered = new Set<NodeName>();
+  #knowsAll = false;
+  #active = false;
+  #drained = false;
+  #clock = 0;
+  #effects: PlacementEffect<P>[] = [];
+
+  constructor(self: P, info: HostInfo, rules: PlacementRules) {
+    this.#self = self;
+    this.#rules = rules;
+    this.hosts = new Hosts(rules.placement, self, info);
+    this.#handing = new HandingQueue(rules.concurrency, rules.priority);
+  }
+
+  // What is known
+
+  entry(key: string): Entry<P> | undefined {
+    return this.#entries.get(key);
+  }
+
+  /** Where to send what is for `key`; undefined while it has to wait. */
+  pidOf(key: string): P | undefined {
+    const entry = this.#entries.get(key);
+    return entry === undefined || entry.frozen !== undefined ? undefined : entry.pid;
+  }
+
+  get keys(): readonly string[] {
+    return [...this.#entries.keys()];
+  }
+
+  get own(): readonly string[] {
+    return [...this.#own];
+  }
+
+  holds(key: string): boolean {
+    return this.#own.has(key);
+  }
+
+  /** Whether it starts keys, and takes them: all others have answered. */
+  get active(): boolean {
+    return this.#active;
+  }
+
+  get unanswered(): readonly NodeName[] {
+    return [...this.#unanswered];
+  }
+
+  // Other nodes
+
+  /** A node that may have a host. */
+  met(node: NodeName): readonly PlacementEffect<P>[] {
+    if (node !== this.hosts.own.node && !this.#unanswered.has(node) && this.hosts.on(node) === undefined) {
+      this.#unanswered.add(node);
+      this.#do({ type: "greet", node, message: { type: "join", ...this.#knowledge() } });
+    }
+    return this.#take();
+  }
+
+  /** All nodes of the cluster have been met. */
+  metAll(): readonly PlacementEffect<P>[] {
+    this.#knowsAll = true;
+    this.#activate();
+    return this.#take();
+  }
+
+  /** The host there has ended, there is none, or it cannot be reached any more. */
+  lost(node: NodeName): readonly PlacementEffect<P>[] {
+    this.#unanswered.delete(node);
+    const host = this.hosts.on(node);
+    if (host !== undefined) this.#down(host);
+    this.#activate();
+    return this.#take();
+  }
+
+  #activate(): void {
+    if (this.#active || !this.#knowsAll || this.#unanswered.size > 0) return;
+    this.#active = true;
+    this.#tellAll({ type: "ready" });
+    this.#askForAll();
+  }
+
+  #joined(host: P, info: HostInfo): void {
+    const before = this.hosts.on(info.node);
+    if (before !== undefined && before !== host) this.#down(before);
+    this.hosts.add(host, info);
+  }
+
+  #knowledge() {
+    const claims = this.own.map((key) => claimOf(this.#entries.get(key) as Entry<P>));
+    const heritage = [...this.#promised.values()].map(({ key, epoch, since }) => ({ key, epoch, since }));
+    return { info: this.hosts.own, claims, heritage };
+  }
+
+  #learn(host: P, claims: readonly Claim<P>[], heritage: readonly Heritage[]): void {
+    for (const claim of claims) this.#heard(host, claim, undefined);
+    // Its holder may be dead already: whoever took the key for a free one would start it twice.
+    for (const { key, epoch, since } of heritage)
+      if (!this.#entries.has(key)) this.#set({ key, epoch, since, pid: undefined, frozen: undefined, holder: host });
+  }
+
+  #down(host: P): void {
+    this.hosts.remove(host);
+    for (const handing of [...this.#handing.all]) {
+      handing.awaited.delete(host);
+      if (handing.heir !== host) this.#advance(handing);
+      else if (handing.stage !== "completing") this.#tryNext(handing);
+      else this.#lostOnTheWay(handing);
+    }
+    for (const entry of [...this.#entries.values()]) if (entry.holder === host) this.#orphaned(entry);
+    for (const promised of [...this.#promised.values()]) {
+      if (promised.source !== host || promised.stage === "beginning") continue;
+      if (promised.stage === "begun") this.#adopt(promised, false);
+      else this.#renounce(promised);
+    }
+    this.#askForAll();
+  }
+
+  /** The heir died with everything that had been given to it. */
+  #lostOnTheWay({ key }: Handing<P>): void {
+    this.#handing.end(key);
+    const entry = this.#entries.get(key) as Entry<P>;
+    this.#do({ type: "settled", key, lost: true, to: undefined });
+    this.#free(entry, "noconnection");
+  }
+
+  #orphaned(entry: Entry<P>): void {
+    const { epoch, frozen, key } = entry;
+    const heir = frozen?.heir;
+    const promised = this.#promised.get(key);
+    if (heir === this.#self && promised !== undefined && promised.stage !== "promised")
+      return this.#set({ ...entry, holder: this.#self, pid: undefined });
+    if (heir !== undefined && heir !== this.#self && this.hosts.has(heir)) {
+      this.#set({ ...entry, holder: heir, pid: undefined });
+      return this.#tell([heir], { type: "inherit", key, epoch });
+    }
+    this.#forget(key, "noconnection");
+    if (heir === this.#self) this.#tellAll({ type: "gone", key, epoch });
+  }
+
+  // Keys that are wanted
+
+  /** Something for `key` waits here. */
+  wants(key: string): readonly PlacementEffect<P>[] {
+    if (!this.#wanted.has(key)) {
+      this.#wanted.set(key, undefined);
+      this.#ask(key);
+    }
+    return this.#take();
+  }
+
+  #ask(key: string): void {
+    if (!this.#active || this.#entries.has(key) || !this.#wanted.has(key)) return;
+    const owner = this.hosts.owner(key);
+    if (owner === this.#self) return this.#start(key);
+    if (owner === undefined || this.#wanted.get(key) === owner) return;
+    this.#wanted.set(key, owner);
+    this.#tell([owner], { type: "want", key, by: this.#self });
+  }
+
+  #askForAll(): void {
+    for (const key of [...this.#wanted.keys()]) this.#ask(key);
+  }
+
+  #start(key: string): void {
+    const epoch = ++this.#clock;
+    this.#set({ key, epoch, since: epoch, pid: undefined, frozen: undefined, holder: this.#self });
+    this.#do({ type: "start", key, epoch });
+  }
+
+  // The processes of this host
+
+  started(key: string, epoch: number, pid: P): readonly PlacementEffect<P>[] {
+    const entry = this.#ownEntry(key, epoch);
+    if (entry === undefined) this.#do({ type: "discard", pid });
+    else {
+      this.#set({ ...entry, pid });
+      this.#announce(key);
+      if (this.hosts.own.leaving) this.#handOver(key);
+    }
+    return this.#take();
+  }
+
+  startFailed(key: string, epoch: number, error: unknown): readonly PlacementEffect<P>[] {
+    const entry = this.#ownEntry(key, epoch);
+    if (entry !== undefined) {
+      this.#forget(key, "noproc");
+      this.#tellAll({ type: "gone", key, epoch, error });
+      this.#giveUp(key, error);
+    }
+    return this.#take();
+  }
+
+  /** `again`: it is to be started anew, here. */
+  ended(key: string, epoch: number, reason: unknown, again: boolean): readonly PlacementEffect<P>[] {
+    const entry = this.#ownEntry(key, epoch);
+    const handing = this.#handing.get(key);
+    // Its heir may have begun already: what it was given is all that counts.
+    if (entry === undefined || handing?.stage === "taking" || handing?.stage === "completing") return this.#take();
+    if (handing !== undefined) {
+      this.#handing.end(key);
+      this.#do({ type: "settled", key, lost: handing.stage === "stranded", to: undefined });
+    }
+    if (again && !this.hosts.own.leaving && handing === undefined) {
+      const next = ++this.#clock;
+      this.#set({ ...entry, epoch: next, since: next, pid: undefined }, reason);
+      this.#tellAll({ type: "at", claim: claimOf(this.#entries.get(key) as Entry<P>), reason });
+      this.#do({ type: "start", key, epoch: next });
+    } else this.#free(entry, reason);
+    return this.#take();
+  }
+
+  #ownEntry(key: string, epoch: number): Entry<P> | undefined {
+    const entry = this.#entries.get(key);
+    return entry?.holder === this.#self && entry.epoch === epoch ? entry : undefined;
+  }
+
+  // Handing over
+
+  /** This host takes no key any more, and gives its own away. */
+  leave(): readonly PlacementEffect<P>[] {
+    if (!this.hosts.own.leaving) {
+      this.hosts.leaves(this.#self);
+      this.#tellAll({ type: "leaving" });
+      for (const promised of [...this.#promised.values()])
+        if (promised.stage === "promised") this.#refuse(promised, "leaving");
+      for (const key of this.own) this.#handOver(key);
+      this.#askForAll();
+    }
+    return this.#take();
+  }
+
+  /** The time for handing over is up: what has not been given to anybody yet is ended. */
+  deadline(): readonly PlacementEffect<P>[] {
+    this.#handing.stopWaiting();
+    // One with a second heir may have begun with the first: that one has to be told by all means.
+    for (const handing of [...this.#handing.all])
+      if (handing.stage === "freezing" && handing.attempt === 1) this.#strand(handing);
+    for (const key of this.own)
+      if (this.#handing.get(key) === undefined && this.#entries.get(key)?.pid !== undefined)
+        this.#strand(this.#handing.begin(key));
+    return this.#take();
+  }
+
+  #handOver(key: string): void {
+    if (this.#entries.get(key)?.pid !== undefined) this.#handing.add(key);
+  }
+
+  /** Begins as many hand-offs as may run. */
+  #goOn(): void {
+    for (let key = this.#handing.next(); key !== undefined; key = this.#handing.next()) {
+      const entry = this.#entries.get(key);
+      if (entry?.holder !== this.#self || entry.pid === undefined) continue;
+      const handing = this.#handing.begin(key);
+      if (!this.#rules.endsAll) this.#tryNext(handing);
+      else {
+        handing.stage = "ending";
+        this.#do({ type: "stop", key, epoch: entry.epoch });
+      }
+    }
+    if (this.#drained || !this.hosts.own.leaving) return;
+    if (this.#own.size > 0 || this.#promised.size > 0 || this.#handing.busy) return;
+    this.#drained = true;
+    this.#do({ type: "drained" });
+  }
+
+  #tryNext(handing: Handing<P>): void {
+    if (handing.heir !== undefined) handing.tried.add(handing.heir);
+    const [heir] = this.hosts.heirs(handing.key, handing.tried);
+    // Nobody was ever promised anything: nobody need be told that nothing comes.
+    if (heir === undefined && handing.attempt === 0) return this.#withoutHeir(handing);
+    const entry = this.#entries.get(handing.key) as Entry<P>;
+    handing.heir = heir;
+    handing.attempt++;
+    handing.stage = "freezing";
+    handing.awaited = new Set(this.hosts.others);
+    const { attempt, key } = handing;
+    this.#set({ ...entry, frozen: { attempt, heir } });
+    this.#tellAll({ type: "freeze", key, epoch: entry.epoch, since: entry.since, attempt, heir });
+    this.#advance(handing);
+  }
+
+  /** All have heard who the heir is. */
+  #advance(handing: Handing<P>): void {
+    if (handing.stage !== "freezing" || handing.awaited.size > 0) return;
+    const { attempt, heir, key } = handing;
+    if (heir === undefined) return this.#withoutHeir(handing);
+    const { epoch } = this.#entries.get(key) as Entry<P>;
+    if (handing.parcel === undefined) {
+      if (handing.packing) return;
+      handing.packing = true;
+      return this.#do({ type: "pack", key, epoch });
+    }
+    handing.stage = "taking";
+    this.#tell([heir], { type: "take", key, epoch, attempt, parcel: handing.parcel.content });
+    this.#do({ type: "limit", key, attempt });
+  }
+
+  packed(key: string, epoch: number, content: unknown): readonly PlacementEffect<P>[] {
+    const handing = this.#handing.get(key);
+    if (handing !== undefined && this.#ownEntry(key, epoch) !== undefined) {
+      handing.parcel = { content };
+      this.#advance(handing);
+    }
+    return this.#take();
+  }
+
+  /** The heir takes too long. */
+  late(key: string, attempt: number): readonly PlacementEffect<P>[] {
+    const handing = this.#handing.get(key);
+    if (handing?.stage === "taking" && handing.attempt === attempt) this.#tryNext(handing);
+    return this.#take();
+  }
+
+  #withoutHeir(handing: Handing<P>): void {
+    if (this.hosts.own.leaving) return this.#strand(handing);
+    const { key } = handing;
+    this.#handing.end(key);
+    this.#do({ type: "unpack", key });
+    this.#set({ ...(this.#entries.get(key) as Entry<P>), frozen: undefined });
+    this.#announce(key);
+  }
+
+  #strand(handing: Handing<P>): void {
+    const { key } = handing;
+    const entry = this.#entries.get(key) as Entry<P>;
+    handing.stage = "stranded";
+    handing.heir = undefined;
+    this.#do({ type: "strand", key, epoch: entry.epoch });
+  }
+
+  // Taking over
+
+  #refuse(promised: Promised<P>, reason: string): void {
+    const { attempt, epoch, key, source } = promised;
+    this.#promised.delete(key);
+    this.#tell([source], { type: "refused", key, epoch, attempt, reason });
+  }
+
+  begun(key: string, epoch: number, attempt: number, pid: P): readonly PlacementEffect<P>[] {
+    const promised = this.#promised.get(key);
+    if (promised?.epoch !== epoch || promised.attempt !== attempt) this.#do({ type: "discard", pid });
+    else {
+      const begun = { ...promised, stage: "begun" as const, pid };
+      this.#promised.set(key, begun);
+      if (this.hosts.has(promised.source)) this.#tell([promised.source], { type: "taken", key, epoch, attempt, pid });
+      else this.#adopt(begun, false);
+    }
+    return this.#take();
+  }
+
+  beginFailed(key: string, epoch: number, attempt: number, reason: string): readonly PlacementEffect<P>[] {
+    const promised = this.#promised.get(key);
+    if (promised?.epoch === epoch && promised.attempt === attempt) {
+      if (this.hosts.has(promised.source)) this.#refuse(promised, reason);
+      else this.#renounce(promised);
+    }
+    return this.#take();
+  }
+
+  #adopt({ key, pid, since }: Promised<P>, whole: boolean): void {
+    this.#promised.delete(key);
+    const epoch = ++this.#clock;
+    this.#set({ key, epoch, since, pid, frozen: undefined, holder: this.#self });
+    this.#announce(key);
+    if (!whole) this.#do({ type: "adopted", key });
+    if (this.hosts.own.leaving) this.#handOver(key);
+  }
+
+  /** The holder is dead, and nothing of the key has come here. */
+  #renounce({ epoch, key, pid }: Promised<P>): void {
+    this.#promised.delete(key);
+    if (pid !== undefined) this.#do({ type: "discard", pid });
+    this.#tellAll({ type: "gone", key, epoch });
+    const entry = this.#entries.get(key);
+    if (entry !== undefined && entry.epoch === epoch) this.#forget(key, "noconnection");
+  }
+
+  /** The holder has chosen somebody else, or goes on itself. */
+  #disinherited(key: string, epoch: number): void {
+    const promised = this.#promised.get(key);
+    if (promised === undefined || promised.epoch > epoch) return;
+    this.#promised.delete(key);
+    if (promised.pid !== undefined) this.#do({ type: "discard", pid: promised.pid });
+  }
+
+  // Messages
+
+  received(from: P, message: PlacementMessage<P>): readonly PlacementEffect<P>[] {
+    if (message.type === "join" || message.type === "welcome") this.#met(from, message);
+    // Of a host that is taken for dead: it has to join again, and says everything then.
+    else if (this.hosts.has(from)) this.#hear(from, message);
+    return this.#take();
+  }
+
+  #met(from: P, message: PlacementMessage<P> & { readonly type: "join" | "welcome" }): void {
+    const { claims, heritage, info, type } = message;
+    this.#joined(from, info);
+    if (type === "welcome") this.#unanswered.delete(info.node);
+    else {
+      this.#do({ type: "watch", node: info.node });
+      this.#tell([from], { type: "welcome", ...this.#knowledge() });
+    }
+    this.#learn(from, claims, heritage);
+    this.#activate();
+    this.#askForAll();
+  }
+
+  #hear(from: P, message: Exclude<PlacementMessage<P>, { readonly type: "join" | "welcome" }>): void {
+    switch (message.type) {
+      case "ready":
+        return this.#rebalance(from);
+      case "leaving":
+        return this.#left(from);
+      case "want":
+        return this.#asked(from, message.key, message.by);
+      case "at":
+        return this.#heard(from, message.claim, message.reason);
+      case "gone":
+        return this.#gone(from, message);
+      case "freeze":
+        return this.#freeze(from, message);
+      case "frozen":
+        return this.#acknowledged(from, message);
+      case "take":
+        return this.#offered(from, message);
+      case "taken":
+        return this.#taken(from, message);
+      case "refused":
+        return this.#refused(from, message);
+      case "complete":
+        return this.#completed(from, message);
+      case "inherit":
+        return this.#inherits(from, message);
+      case "dispute":
+        return this.#disputed(message);
+    }
+  }
+
+  #left(from: P): void {
+    this.hosts.leaves(from);
+    for (const handing of [...this.#handing.all])
+      if (handing.heir === from && handing.stage === "freezing") this.#tryNext(handing);
+    this.#askForAll();
+  }
+
+  #rebalance(joined: P): void {
+    if (!this.#rules.rebalances || !this.#active || this.hosts.own.leaving) return;
+    for (const key of this.own) if (this.hosts.owner(key) === joined) this.#handOver(key);
+  }
+
+  #asked(from: P, key: string, by: P): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) {
+      if (!this.#wanted.has(key)) this.#wanted.set(key, undefined);
+      this.#ask(key);
+    } else if (entry.holder === this.#self) {
+      if (entry.pid !== undefined) this.#tell([by], { type: "at", claim: claimOf(entry) });
+    } else if (from === by && entry.holder !== by) this.#tell([entry.holder], { type: "want", key, by });
+  }
+
+  #heard(from: P, claim: Claim<P>, reason: unknown): void {
+    this.#clock = Math.max(this.#clock, claim.epoch);
+    const { key } = claim;
+    const entry = this.#entries.get(key);
+    if (entry?.holder === this.#self) return this.#rivalled(entry, from, claim);
+    if (entry !== undefined && claim.epoch < entry.epoch) return;
+    if (claim.frozen === undefined) this.#disinherited(key, claim.epoch);
+    this.#set({ ...claim, holder: from }, reason);
+    this.#open(key);
+  }
+
+  /** Another host says that it holds a key of this one. */
+  #rivalled(entry: Entry<P>, from: P, claim: Claim<P>): void {
+    const { epoch, key } = entry;
+    const handing = this.#handing.get(key);
+    if (handing?.heir === from && handing.stage === "completing") {
+      this.#handing.end(key);
+      this.#set({ ...claim, holder: from });
+      this.#do({ type: "settled", key, lost: false, to: from });
+      return this.#open(key);
+    }
+    // Both have held it while they were cut off from each other. One that starts or moves is settled when it is there.
+    if (handing !== undefined || entry.pid === undefined) return;
+    if (this.hosts.staysAgainst(from, key)) return this.#insist(entry);
+    this.#set({ ...claim, holder: from }, "noconnection");
+    this.#do({ type: "retire", key, own: entry.pid, pid: claim.pid });
+    this.#tell([from], { type: "dispute", key, epoch });
+    this.#open(key);
+  }
+
+  /** Says it anew, so that it counts for all that have heard somebody else. */
+  #insist(entry: Entry<P>): void {
+    this.#set({ ...entry, epoch: ++this.#clock });
+    this.#announce(entry.key);
+  }
+
+  #disputed({ epoch, key }: Of<P, "dispute">): void {
+    this.#clock = Math.max(this.#clock, epoch);
+    const entry = this.#entries.get(key);
+    if (entry?.holder === this.#self && entry.epoch <= epoch && this.#handing.get(key) === undefined)
+      this.#insist(entry);
+  }
+
+  #gone(from: P, { epoch, error, key, reason }: Of<P, "gone">): void {
+    const promised = this.#promised.get(key);
+    if (promised?.source === from) this.#disinherited(key, epoch);
+    const entry = this.#entries.get(key);
+    const speaks = entry !== undefined && (entry.holder === from || entry.frozen?.heir === from);
+    if (speaks && entry.holder !== this.#self && entry.epoch <= epoch) this.#forget(key, reason ?? "noproc");
+    if (error !== undefined && !this.#entries.has(key)) this.#giveUp(key, error);
+    else this.#ask(key);
+  }
+
+  #freeze(from: P, { attempt, epoch, heir, key, since }: Of<P, "freeze">): void {
+    this.#clock = Math.max(this.#clock, epoch);
+    this.#disinherited(key, epoch);
+    const entry = this.#entries.get(key);
+    const frozen = { attempt, heir };
+    if (entry?.holder !== this.#self && !(entry !== undefined && entry.epoch > epoch))
+      this.#set({ key, epoch, since, pid: entry?.pid, frozen, holder: from });
+    this.#tell([from], { type: "frozen", key, epoch, attempt });
+    if (heir !== this.#self) return;
+    const promised = { key, epoch, since, attempt, source: from, stage: "promised" as const, pid: undefined };
+    this.#promised.set(key, promised);
+    const refusal = this.#refusal(key);
+    if (refusal !== undefined) this.#refuse(promised, refusal);
+  }
+
+  /** Why this host takes no key over, or not this one. */
+  #refusal(key: string): string | undefined {
+    const { hosts, leaving } = this.hosts.own;
+    if (leaving || !hosts) return "it takes no keys (any more)";
+    // A host that has not answered yet would not count on it.
+    if (!this.#active) return "it is not known to all yet";
+    return this.#own.has(key) ? "it has one of its own" : undefined;
+  }
+
+  #acknowledged(from: P, { attempt, key }: Of<P, "frozen">): void {
+    const handing = this.#handing.get(key);
+    if (handing?.attempt !== attempt) return;
+    handing.awaited.delete(from);
+    this.#advance(handing);
+  }
+
+  #offered(from: P, { attempt, epoch, key, parcel }: Of<P, "take">): void {
+    const promised = this.#promised.get(key);
+    if (promised?.source !== from || promised.attempt !== attempt || promised.stage !== "promised") return;
+    const refusal = this.#refusal(key);
+    if (refusal !== undefined) return this.#refuse(promised, refusal);
+    this.#promised.set(key, { ...promised, stage: "beginning" });
+    this.#do({ type: "begin", key, epoch, attempt, parcel });
+  }
+
+  #taken(from: P, { attempt, epoch, key, pid }: Of<P, "taken">): void {
+    const handing = this.#handing.get(key);
+    if (handing?.stage !== "taking" || handing.heir !== from || handing.attempt !== attempt) return;
+    handing.stage = "completing";
+    this.#do({ type: "forward", key, pid });
+    this.#tell([from], { type: "complete", key, epoch, attempt });
+  }
+
+  #refused(from: P, { attempt, key }: Of<P, "refused">): void {
+    const handing = this.#handing.get(key);
+    if (handing?.heir === from && handing.attempt === attempt) this.#tryNext(handing);
+  }
+
+  #completed(from: P, { attempt, key }: Of<P, "complete">): void {
+    const promised = this.#promised.get(key);
+    if (promised?.source === from && promised.attempt === attempt && promised.stage === "begun")
+      this.#adopt(promised, true);
+  }
+
+  #inherits(from: P, { epoch, key }: Of<P, "inherit">): void {
+    const entry = this.#entries.get(key);
+    if (entry?.holder === this.#self && entry.epoch >= epoch)
+      return this.#tell([from], { type: "at", claim: claimOf(entry) });
+    // Of its holder's death this host has not heard yet.
+    if (this.#promised.get(key)?.epoch === epoch) return;
+    this.#tell([from], { type: "gone", key, epoch });
+  }
+
+  // The table
+
+  #set(entry: Entry<P>, reason: unknown = "noproc"): void {
+    const { key, since } = entry;
+    const before = this.#entries.get(key);
+    this.#entries.set(key, entry);
+    if (entry.holder === this.#self) this.#own.add(key);
+    else this.#own.delete(key);
+    if (before !== undefined && before.since !== since) this.#do({ type: "broken", key, since: before.since, reason });
+  }
+
+  /** The key is free. */
+  #forget(key: string, reason: unknown): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    this.#own.delete(key);
+    if (this.#wanted.has(key)) this.#wanted.set(key, undefined);
+    this.#do({ type: "broken", key, since: entry.since, reason });
+  }
+
+  /** This host holds it no more. */
+  #free({ epoch, key }: Entry<P>, reason: unknown): void {
+    this.#forget(key, reason);
+    this.#tellAll({ type: "gone", key, epoch, reason });
+    this.#ask(key);
+  }
+
+  #giveUp(key: string, error: unknown): void {
+    if (this.#wanted.delete(key)) this.#do({ type: "fail", key, error });
+  }
+
+  /** Whoever waits for an answer has it after all hosts know where it came from. */
+  #announce(key: string): void {
+    this.#tellAll({ type: "at", claim: claimOf(this.#entries.get(key) as Entry<P>) });
+    this.#open(key);
+  }
+
+  #open(key: string): void {
+    if (this.pidOf(key) === undefined) return;
+    this.#wanted.delete(key);
+    this.#do({ type: "open", key });
+  }
+
+  // Effects
+
+  #tellAll(message: PlacementMessage<P>): void {
+    this.#tell(this.hosts.others, message);
+  }
+
+  #tell(to: readonly P[], message: PlacementMessage<P>): void {
+    if (to.length > 0) this.#do({ type: "tell", to, message });
+  }
+
+  #do(effect: PlacementEffect<P>): void {
+    this.#effects.push(effect);
+  }
+
+  #take(): readonly PlacementEffect<P>[] {
+    this.#goOn();
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+}
+
+type Of<P, Type extends PlacementMessage<P>["type"]> = Extract<PlacementMessage<P>, { readonly type: Type }>;
+
+function claimOf<P>({ epoch, frozen, key, pid, since }: Entry<P>): Claim<P> {
+  return { key, epoch, since, pid, frozen };
+}
