@@ -1,6 +1,6 @@
 /** The buttons: each makes a real process fail, or brings one back, and says in a sentence what it did. */
 import { isError, local, whereis } from "@interlock/core";
-import { Room, Rooms } from "./chat/room.ts";
+import { rooms } from "./chat/rooms.ts";
 import { Refusal } from "./http/refusal.ts";
 import { newsroomSup } from "./supervisor-at.ts";
 import { feed } from "./ticker/feed.ts";
@@ -41,7 +41,7 @@ const things: Readonly<Record<string, () => string | Promise<string>>> = {
   },
 
   "chat-room-crash"() {
-    if (Rooms.lookup("town-square").length === 0) {
+    if (rooms.whereis("town-square") === undefined) {
       throw new Refusal(
         409,
         "NEWSROOM_ROOM_EMPTY",
@@ -49,7 +49,7 @@ const things: Readonly<Record<string, () => string | Promise<string>>> = {
         "Open the front page: its chat walks in.",
       );
     }
-    Room.at(Rooms.via("town-square")).cast.crash();
+    rooms.at("town-square").cast.crash();
     return "The town square throws in the middle of a conversation.";
   },
 

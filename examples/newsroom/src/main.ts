@@ -1,4 +1,5 @@
 /** Starts the newsroom and stops it, in order, when the terminal or the system says so. */
+import { ready } from "@interlock/cli/child";
 import { stopAllApplications } from "@interlock/core";
 import { web } from "./http/web.ts";
 import newsroom from "./newsroom.ts";
@@ -22,4 +23,6 @@ try {
   process.stderr.write(`The newsroom cannot start. ${describeStartFailure(error)}\n`);
   process.exit(1);
 }
-process.stdout.write(`The Lockgate Courier is open at ${await web.call.url()}\n`);
+const url = await web.call.url();
+ready({ url });
+process.stdout.write(`The Lockgate Courier is open at ${url}\n`);

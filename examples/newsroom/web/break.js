@@ -4,7 +4,8 @@ import "./footer.js";
 import "./ticker.js";
 import "./tree.js";
 import { formatClock, h, request } from "./dom.js";
-import { goLive, live } from "./live.js";
+import { goLive, live, stayWith } from "./live.js";
+import "./town-map.js";
 
 const ticker = { healer: "ticker_sup starts it again", spared: "articles, chat, the feed" };
 
@@ -86,7 +87,7 @@ const groups = [
         healer: "rooms_sup opens the room again; each visitor’s process, which monitored it, walks back in",
         spared: "the other rooms, every connection, articles, ticker",
         how: "The room’s process throws while it holds everybody’s conversation.",
-        lost: "the room’s memory of what was said",
+        lost: "the room’s process: what was said hangs on the wall, and the new one reads it there",
       },
     ],
   },
@@ -166,4 +167,10 @@ live.addEventListener("ticker", ({ detail }) => {
 // The card that a link elsewhere points at was not there yet when the browser looked for it.
 if (location.hash !== "") document.getElementById(location.hash.slice(1))?.focus();
 
-goLive({ tree: true });
+// The tree, and the buttons of rungs 1 and 2, are those of one node: the one that this page listens to.
+const stream = goLive({ tree: true });
+live.addEventListener("hello", ({ detail }) => stayWith(detail.node));
+document.querySelector("town-map").addEventListener("look-at", ({ detail }) => {
+  stayWith(detail.node);
+  stream.again();
+});

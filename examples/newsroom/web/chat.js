@@ -1,6 +1,7 @@
 /**
- * `<town-chat>`: the chat rooms. A visitor has one socket, and behind it one process; each room is a process too. When
- * a room crashes the visitor stays connected and is told; when the socket ends the page connects again by itself.
+ * `<town-chat>`: the chat rooms. A visitor has one socket, and behind it one process; each room is a process too, on one of
+ * the nodes. When a room crashes the visitor stays connected and is told; when the socket ends, because its node did, the
+ * page connects again by itself and says again what it has not seen said: every message has an id, so it is said once.
  */
 import { formatClock, h } from "./dom.js";
 
@@ -10,12 +11,17 @@ const rooms = [
   { id: "press-room", text: "Press room" },
 ];
 const keptMessages = 200;
+const firstRetryMs = 200;
 const longestRetryMs = 8_000;
 
 class TownChat extends HTMLElement {
   #socket;
   #room = rooms[0].id;
-  #retryMs = 500;
+  #retryMs = firstRetryMs;
+  /** What was typed and has not come back from the room yet: text by id. */
+  #unsaid = new Map();
+  /** The number of the last message shown. */
+  #last = 0;
   #name = nameOfVisitor();
   #state = h("p", { class: "chat-state", "aria-live": "polite" }, "Connecting …");
   #people = h("p", { class: "chat-people" });
@@ -48,7 +54,11 @@ class TownChat extends HTMLElement {
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const text = this.#words.value.trim();
-      if (text !== "" && this.#say({ type: "say", text })) this.#words.value = "";
+      if (text === "") return;
+      const id = crypto.randomUUID();
+      this.#unsaid.set(id, text);
+      this.#send({ type: "say", text, id });
+      this.#words.value = "";
     });
     this.#tabs.append(
       ...rooms.map((room) =>
@@ -75,7 +85,7 @@ class TownChat extends HTMLElement {
     const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/chat`);
     this.#socket = socket;
     socket.addEventListener("open", () => {
-      this.#retryMs = 500;
+      this.#retryMs = firstRetryMs;
       this.#join();
     });
     socket.addEventListener("message", ({ data }) => this.#hear(JSON.parse(data)));
@@ -96,33 +106,30 @@ class TownChat extends HTMLElement {
   #enter(room) {
     if (room === this.#room) return;
     this.#room = room;
-    this.#log.replaceChildren();
+    this.#unsaid.clear();
+    this.#clear();
     this.#markRoom();
     this.#join();
   }
 
   #join() {
-    this.#say({ type: "join", room: this.#room, name: this.#name });
+    this.#send({ type: "join", room: this.#room, name: this.#name });
   }
 
-  #say(message) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(JSON.stringify(message));
-    return true;
+  #send(message) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  #clear() {
+    this.#last = 0;
+    this.#log.replaceChildren();
   }
 
   #hear(message) {
     if (message.room !== undefined && message.room !== this.#room) return;
     switch (message.type) {
       case "joined":
-        this.#log.replaceChildren();
-        for (const said of message.history) this.#showSaid(said);
-        if (message.history.length === 0)
-          this.#showLine("notice", "Nobody has said anything here yet. What did you see on your way?");
-        this.#tell(
-          message.returned ? "The room is back; its memory of what was said is gone." : `You are ${message.name}.`,
-          "good",
-        );
+        this.#joined(message);
         break;
       case "said":
         this.#showSaid(message);
@@ -143,7 +150,22 @@ class TownChat extends HTMLElement {
     }
   }
 
-  #showSaid({ from, text, at }) {
+  /** Shows what was missed, and says again what was not heard. */
+  #joined({ history, name, node, returned, roomNode }) {
+    const gap = history.length > 0 && (history[0].number > this.#last + 1 || history.at(-1).number < this.#last);
+    if (gap || history.length === 0) this.#clear();
+    for (const said of history) this.#showSaid(said);
+    if (history.length === 0)
+      this.#showLine("notice", "Nobody has said anything here yet. What did you see on your way?");
+    for (const [id, text] of this.#unsaid) this.#send({ type: "say", text, id });
+    const where = node === roomNode ? `on ${node}, as this room is` : `on ${node}; this room is on ${roomNode}`;
+    this.#tell(returned ? "The room is back." : `You are ${name}, ${where}.`, "good");
+  }
+
+  #showSaid({ at, from, id, number, text }) {
+    this.#unsaid.delete(id);
+    if (number <= this.#last) return;
+    this.#last = number;
     this.#log.querySelector(".chat-notice:only-child")?.remove();
     const said = h(
       "li",

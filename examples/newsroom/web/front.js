@@ -9,14 +9,16 @@ import { goLive, live } from "./live.js";
 
 const news = document.querySelector(".front-news");
 
-async function show() {
+/** Another node may have heard of the new edition before the one that is asked now: then it is asked again. */
+async function show(newest = 0) {
   try {
     const { articles } = await request("/api/articles?limit=40");
+    if (Math.max(0, ...articles.map(({ number }) => number)) < newest) setTimeout(show, 250, newest);
     news.replaceChildren(...(articles.length === 0 ? emptyPaper() : layOut(articles)));
   } catch (refusal) {
     // What is on the page stays on the page: yesterday's paper beats a blank one.
     if (news.childElementCount === 0) news.replaceChildren(trouble(refusal));
-    setTimeout(show, 1_000);
+    setTimeout(show, 1_000, newest);
   }
   news.setAttribute("aria-busy", "false");
 }
@@ -79,7 +81,7 @@ function story(article, level) {
       { class: "byline" },
       "By ",
       h("span", {}, article.author),
-      ` · ${formatShortDay(article.publishedAt)} · ${article.readingMinutes} min`,
+      ` · ${formatShortDay(article.publishedAt)} · ${article.readingMinutes} min · No. ${article.number}`,
     ),
   );
 }
@@ -118,6 +120,6 @@ function trouble(refusal) {
   );
 }
 
-live.addEventListener("articles", show);
+live.addEventListener("articles", ({ detail }) => show(detail.newest));
 show();
 goLive();

@@ -1,14 +1,19 @@
 /**
- * What the newsroom says without being asked, as events on `live`: `ticker`, `tree`, `report`, `articles`, and
- * `connection` when the line to it is lost or found again. One event stream a page; the browser reconnects it.
+ * What the newsroom says without being asked, as events on `live`: `ticker`, `tree`, `report`, `articles`, `hello`
+ * with the node that speaks, and `connection` when the line to it is lost or found again. One event stream a page; the browser reconnects it.
  */
 export const live = new EventTarget();
 
-const names = ["ticker", "tree", "report", "articles"];
+const names = ["hello", "ticker", "tree", "report", "articles"];
 let connected;
 
 function say(name, detail) {
   live.dispatchEvent(new CustomEvent(name, { detail }));
+}
+
+/** Has this page, and what it asks for, served by one node as long as that is there. */
+export function stayWith(node) {
+  document.cookie = `interlock-node=${encodeURIComponent(node)}; path=/api; samesite=strict`;
 }
 
 export function goLive({ tree = false } = {}) {
@@ -19,6 +24,12 @@ export function goLive({ tree = false } = {}) {
   addEventListener("pageshow", ({ persisted }) => {
     if (persisted) source = listen(tree);
   });
+  return {
+    again() {
+      source.close();
+      source = listen(tree);
+    },
+  };
 }
 
 function listen(tree) {

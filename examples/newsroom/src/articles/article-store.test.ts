@@ -2,13 +2,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Draft } from "./article.ts";
+import type { Draft, Printed } from "./article.ts";
 import {
   type ArticleStore,
   countArticles,
   findArticle,
   insertArticles,
   latestHeadlines,
+  nextNumber,
   openStore,
 } from "./article-store.ts";
 
@@ -36,20 +37,25 @@ function draft(guid: string, publishedAt: string, body = "One two three."): Draf
   };
 }
 
+/** As the editor in office does it. */
+async function print(...drafts: readonly Draft[]): Promise<readonly Printed[]> {
+  const printed = await insertArticles(store, drafts, { token: 1, first: await nextNumber(store) });
+  if ("refused" in printed) throw new Error(printed.refused);
+  return printed;
+}
+
 test("articles come back newest first, once each, and survive the store's end", async () => {
   expect(await countArticles(store)).toBe(0);
-  const [older] = await insertArticles(store, [
-    draft("a", "2026-01-01T00:00:00.000Z"),
-    draft("b", "2026-02-01T00:00:00.000Z"),
-  ]);
-  expect(await insertArticles(store, [draft("a", "2026-01-01T00:00:00.000Z")])).toEqual([]);
+  const [older, newer] = await print(draft("a", "2026-01-01T00:00:00.000Z"), draft("b", "2026-02-01T00:00:00.000Z"));
+  expect([older?.number, newer?.number]).toEqual([1, 2]);
+  expect(await print(draft("a", "2026-01-01T00:00:00.000Z"))).toEqual([{ ...older, fresh: false }]);
 
   await store.close();
   store = await openStore(join(directory, "articles"));
 
   expect((await latestHeadlines(store, 10)).map((headline) => headline.title)).toEqual(["Title of b", "Title of a"]);
   expect(await latestHeadlines(store, 1)).toHaveLength(1);
-  expect(await findArticle(store, older ?? 0)).toMatchObject({
+  expect(await findArticle(store, older?.id ?? 0)).toMatchObject({
     guid: "a",
     body: "One two three.",
     publishedAt: "2026-01-01T00:00:00.000Z",
@@ -58,10 +64,8 @@ test("articles come back newest first, once each, and survive the store's end", 
 }, 60_000);
 
 test("quotes, markup and NUL in a text are only text", async () => {
-  const [id] = await insertArticles(store, [
-    draft("o'hara", "2026-03-01T00:00:00.000Z", "'; drop table article; -- <script>\0"),
-  ]);
-  expect(await findArticle(store, id ?? 0)).toMatchObject({
+  const [printed] = await print(draft("o'hara", "2026-03-01T00:00:00.000Z", "'; drop table article; -- <script>\0"));
+  expect(await findArticle(store, printed?.id ?? 0)).toMatchObject({
     guid: "o'hara",
     body: "'; drop table article; -- <script>",
   });
@@ -69,8 +73,20 @@ test("quotes, markup and NUL in a text are only text", async () => {
 
 test("an import that fails half-way leaves nothing", async () => {
   const before = await countArticles(store);
-  await expect(
-    insertArticles(store, [draft("good", "2026-03-01T00:00:00.000Z"), draft("bad", "not a date")]),
-  ).rejects.toThrow();
+  await expect(print(draft("good", "2026-03-01T00:00:00.000Z"), draft("bad", "not a date"))).rejects.toThrow();
   expect(await countArticles(store)).toBe(before);
+});
+
+test("an editor who was replaced prints nothing, and neither does one who has lost count", async () => {
+  const next = await nextNumber(store);
+  const news = [draft("scoop", "2026-04-01T00:00:00.000Z")];
+  expect(await insertArticles(store, news, { token: 7, first: next })).toMatchObject([{ number: next, fresh: true }]);
+  const more = [draft("late", "2026-04-02T00:00:00.000Z")];
+  expect(await insertArticles(store, more, { token: 6, first: next + 1 })).toEqual({
+    refused: "stale_editor",
+    token: 7,
+    next: next + 1,
+  });
+  expect(await insertArticles(store, more, { token: 7, first: next })).toMatchObject({ refused: "number_taken" });
+  expect(await nextNumber(store)).toBe(next + 1);
 });

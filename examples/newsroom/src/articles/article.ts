@@ -17,6 +17,16 @@ export interface Draft {
 
 export interface Article extends Draft {
   readonly id: number;
+  /** The number that the editor gave it: consecutive, and never given twice. */
+  readonly number: number;
+}
+
+/** What became of a draft that was handed in. */
+export interface Printed {
+  readonly id: number;
+  readonly number: number;
+  /** Whether it was not in the paper before. */
+  readonly fresh: boolean;
 }
 
 /** What a list of articles shows. */

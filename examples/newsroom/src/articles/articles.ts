@@ -1,17 +1,21 @@
 /**
- * The process that owns the article store. Whoever wants an article asks it; if it crashes, its supervisor starts it
- * again, and the articles are where they were: on disk.
+ * The archive: the process that owns the article store. One node of the town has it, and whoever wants an article asks it,
+ * through the group that it is in; if it crashes, its supervisor starts it again, and the articles are where they were: on disk.
  */
 import { readFile } from "node:fs/promises";
-import { genServer, local, reply, self } from "@interlock/core";
+import { group } from "@interlock/cluster";
+import { genServer, reply, self } from "@interlock/core";
+import { Refusal } from "../http/refusal.ts";
 import type { Draft } from "./article.ts";
 import {
   type ArticleStore,
   closeStore,
   countArticles,
   findArticle,
+  type Imprint,
   insertArticles,
   latestHeadlines,
+  nextNumber,
   openStore,
 } from "./article-store.ts";
 import { parseFeed } from "./parse-feed.ts";
@@ -24,6 +28,8 @@ interface Archive {
   readonly directory: string;
 }
 
+const archives = group("archive");
+
 export const Articles = genServer({
   name: "articles",
 
@@ -33,8 +39,10 @@ export const Articles = genServer({
     // once frees its name at once, and its successor waits where the files are (see `openStore`).
     self().own({ close: () => closeStore(store, directory) });
     if ((await countArticles(store)) === 0) {
-      await insertArticles(store, parseFeed(await readFile(sampleFeed, "utf8"), new Date()));
+      const sample = parseFeed(await readFile(sampleFeed, "utf8"), new Date());
+      await insertArticles(store, sample, { token: 0, first: 1 });
     }
+    archives.join(self().pid);
     return { store, directory };
   },
 
@@ -44,12 +52,28 @@ export const Articles = genServer({
 
     find: async ({ state }, id: number) => reply(await findArticle(state.store, id)),
 
-    /** Prints what is not in the paper yet, and answers the new articles' ids. */
-    print: async ({ state }, drafts: readonly Draft[]) => reply(await insertArticles(state.store, drafts)),
+    nextNumber: async ({ state }) => reply(await nextNumber(state.store)),
+
+    /** Prints what is not in the paper yet. */
+    print: async ({ state }, drafts: readonly Draft[], imprint: Imprint) =>
+      reply(await insertArticles(state.store, drafts, imprint)),
   },
 
   formatStatus: ({ directory }) => ({ directory }),
 });
 
-/** The articles of this newsroom, whichever process serves them just now. */
-export const articles = Articles.at(local("articles"));
+/** The archive, wherever it is. **Errors** a `Refusal` when no node that can be reached has it just now. */
+export function archive(): ReturnType<typeof Articles.at> {
+  const [pid] = archives.members();
+  if (pid === undefined) throw noArchive();
+  return Articles.at(pid);
+}
+
+export function noArchive(): Refusal {
+  return new Refusal(
+    503,
+    "NEWSROOM_NO_ARCHIVE",
+    "The archive cannot be reached.",
+    "What was read lately is still there; ask again in a moment for the rest.",
+  );
+}

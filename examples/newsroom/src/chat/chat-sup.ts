@@ -1,11 +1,12 @@
 /**
- * The chat's subtree. `rest_for_one`: rooms need the registry that names them and visitors need the rooms, so what is
- * restarted takes along what was started after it. Visitors are `temporary`: a connection cannot be restarted from this
- * end, the page does it.
+ * The chat's subtree. `rest_for_one`: rooms need the wall and visitors need the rooms, so what is restarted takes along what
+ * was started after it. Visitors are `temporary`: a connection cannot be restarted from this end, the page does it.
  */
 import { dynamicSupervisor, local, supervisor } from "@interlock/core";
-import { Rooms } from "./room.ts";
-import { roomsSup } from "./rooms-sup.ts";
+import type { Town } from "../town/town.ts";
+import { visits } from "./attendance.ts";
+import { wall } from "./room.ts";
+import { rooms } from "./rooms.ts";
 import { User } from "./user.ts";
 
 const maxVisitors = 1_000;
@@ -22,5 +23,10 @@ export const chatSup = supervisor({
   strategy: "rest_for_one",
   intensity: 3,
   periodMs: 10_000,
-  children: () => [Rooms.child(), roomsSup.child([], { id: "rooms_sup" }), usersSup.child([], { id: "users_sup" })],
+  children: ({ cluster }: Town) => [
+    wall.child(),
+    visits.child(),
+    rooms.child(cluster),
+    usersSup.child([], { id: "users_sup" }),
+  ],
 });

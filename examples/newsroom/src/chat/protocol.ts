@@ -18,13 +18,21 @@ const visitorName = z
 
 export const fromVisitor = z.discriminatedUnion("type", [
   z.object({ type: z.literal("join"), room: roomName, name: visitorName }),
-  z.object({ type: z.literal("say"), text: z.string().trim().min(1).max(maxTextLength) }),
+  z.object({
+    type: z.literal("say"),
+    text: z.string().trim().min(1).max(maxTextLength),
+    /** What the sender calls these words, so that they may be sent again when it is not sure: they are said once. */
+    id: z.string().min(1).max(40).optional(),
+  }),
 ]);
 export type FromVisitor = z.infer<typeof fromVisitor>;
 
 export interface Said {
   readonly type: "said";
   readonly room: string;
+  /** Counts what was said in the room. */
+  readonly number: number;
+  readonly id: string;
   readonly from: string;
   readonly text: string;
   /** Unix epoch, milliseconds. */
@@ -55,7 +63,11 @@ export type ToVisitor =
       readonly room: string;
       readonly name: string;
       readonly history: readonly Said[];
+      /** The room had fallen over, and was opened again. */
       readonly returned: boolean;
+      /** The node that the visitor's socket ends at, and that of the room. */
+      readonly node: string;
+      readonly roomNode: string;
     }
   | { readonly type: "room-down"; readonly room: string; readonly reason: string };
 
@@ -79,6 +91,6 @@ function badMessage(problem: string): Notice {
     type: "notice",
     code: "NEWSROOM_CHAT_BAD_MESSAGE",
     message: `That message was not understood. ${problem}`,
-    hint: `Send {"type":"join","room","name"} or {"type":"say","text"} of at most ${maxTextLength} characters.`,
+    hint: `Send {"type":"join","room","name"} or {"type":"say","text"}, with an "id" if it may come twice, of at most ${maxTextLength} characters.`,
   };
 }

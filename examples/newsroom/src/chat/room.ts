@@ -1,110 +1,75 @@
 /**
- * A chat room: who is in it and what was said lately. One process a room, found by its name through the registry, so
- * that a visitor needs no pid that a restart would make stale. Crashing costs the room its memory and nobody else a thing.
+ * A chat room: what was said in it lately, in one order for everybody. One process a room in the whole town, placed on one
+ * of its nodes and reached by its name from all of them; a node that is stopped hands its rooms to the others. Crashing costs
+ * a room its process and nobody else a thing: what was said is on the wall, which every node has a copy of.
  */
+import { cache } from "@interlock/cluster";
+import { genServer, noreply, reply, type SystemMessage, self, stop } from "@interlock/core";
+import { attendance, roomTopic } from "./attendance.ts";
+import type { Said } from "./protocol.ts";
 
-import {
-  genServer,
-  type Monitor,
-  noreply,
-  type Pid,
-  registry,
-  reply,
-  type SystemMessage,
-  self,
-  send,
-  stop,
-} from "@interlock/core";
-import type { People, Said } from "./protocol.ts";
-
-/** What a room tells the processes of its visitors. */
-export interface RoomNews {
-  readonly type: "news";
-  readonly news: Said | People;
-}
-
-interface Guest {
-  readonly name: string;
-  readonly monitor: Monitor;
-}
-
-interface RoomState {
+export interface RoomState {
   readonly room: string;
   readonly said: readonly Said[];
-  readonly guests: ReadonlyMap<Pid<RoomNews>, Guest>;
+  /** The ids of what was said, for somebody who says it again because the answer was lost. */
+  readonly heard: readonly string[];
 }
 
+/** What somebody says. */
+export type Words = Pick<Said, "id" | "from" | "text" | "at">;
+
 const keptSaid = 50;
-const shownPeople = 40;
-/** An empty room is closed after this long; being transient, it is not started again. */
+const keptHeard = 500;
+/** An empty room is closed after this long. */
 const emptyMs = 60_000;
 
-export const Rooms = registry<string>({ name: "rooms", keys: "unique" });
+/** What was said in each room, on every node: a room whose node was lost is opened elsewhere with what hangs here. */
+export const wall = cache<string, readonly Said[]>({ name: "wall", mode: "replicate", maxEntries: 200 });
 
 type Alarm = { readonly type: "empty?" };
 
 export const Room = genServer({
   name: "room",
+  version: "1",
 
   init: (room: string): RoomState => {
-    self().setLabel(room);
-    self().sendAfter(emptyMs, { type: "empty?" });
-    return { room, said: [], guests: new Map() };
+    const said = wall.get(room) ?? [];
+    return openRoom({ room, said, heard: said.map(({ id }) => id) });
   },
 
   calls: {
-    /** Answers what was said lately. A guest who is in already only changes their name. */
-    join({ self, state }, pid: Pid<RoomNews>, name: string) {
-      const monitor = state.guests.get(pid)?.monitor ?? self.monitor(pid);
-      const next: RoomState = { ...state, guests: new Map(state.guests).set(pid, { name, monitor }) };
-      tell(next, peopleOf(next));
-      return reply(state.said, next);
+    /** What was said lately. */
+    said: ({ state }) => reply(state.said),
+
+    /** Says it to everybody who is in the room, on whatever node. Words that were said already are not said again. */
+    say({ state }, words: Words) {
+      if (state.heard.includes(words.id)) return reply("said");
+      const number = (state.said.at(-1)?.number ?? 0) + 1;
+      const line: Said = { type: "said", room: state.room, number, ...words };
+      const said = [...state.said, line].slice(-keptSaid);
+      wall.set(state.room, said);
+      roomTopic(state.room).broadcast({ type: "news", news: line });
+      return reply("said", { ...state, said, heard: [...state.heard, words.id].slice(-keptHeard) });
     },
   },
 
   casts: {
-    say({ state }, pid: Pid<RoomNews>, text: string, at: number) {
-      const guest = state.guests.get(pid);
-      if (guest === undefined) return noreply();
-      const said: Said = { type: "said", room: state.room, from: guest.name, text, at };
-      tell(state, said);
-      return noreply({ ...state, said: [...state.said, said].slice(-keptSaid) });
-    },
-
-    leave({ state }, pid: Pid<RoomNews>) {
-      state.guests.get(pid)?.monitor.demonitor({ flush: true });
-      return noreply(without(state, pid));
-    },
-
     crash(): never {
       throw new Error("Told to crash in the middle of a conversation");
     },
   },
 
   info({ self, state }, message: SystemMessage | Alarm) {
-    if (message.type === "DOWN") return noreply(without(state, message.pid as Pid<RoomNews>));
-    if (message.type === "empty?") {
-      if (state.guests.size === 0) return stop("normal");
-      self.sendAfter(emptyMs, { type: "empty?" });
-    }
+    if (message.type !== "empty?") return noreply();
+    if (attendance(state.room).count === 0) return stop("normal");
+    self.sendAfter(emptyMs, { type: "empty?" });
     return noreply();
   },
 });
 
-function without(state: RoomState, pid: Pid<RoomNews>): RoomState {
-  if (!state.guests.has(pid)) return state;
-  const guests = new Map(state.guests);
-  guests.delete(pid);
-  const next: RoomState = { ...state, guests };
-  tell(next, peopleOf(next));
-  return next;
-}
-
-function tell(state: RoomState, news: Said | People): void {
-  for (const pid of state.guests.keys()) send(pid, { type: "news", news });
-}
-
-function peopleOf({ guests, room }: RoomState): People {
-  const people = [...guests.values()].slice(0, shownPeople).map((guest) => guest.name);
-  return { type: "people", room, people, count: guests.size };
+/** What a room's process begins with, be it new or come from another node: timers and labels stay behind. */
+export function openRoom(state: RoomState): RoomState {
+  self().setLabel(state.room);
+  self().sendAfter(emptyMs, { type: "empty?" });
+  return state;
 }

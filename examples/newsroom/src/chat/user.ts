@@ -3,26 +3,34 @@
  * goes through its mailbox, which is bounded, and through its token bucket. Whatever a visitor does, these two are as
  * far as it gets.
  */
+import { randomUUID } from "node:crypto";
+import type { PresenceEvent } from "@interlock/cluster";
 import {
   bind,
+  type ExitReason,
   exit,
   genServer,
   isError,
   type Monitor,
   noreply,
+  type Pid,
   processInfo,
   type Self,
   type SystemMessage,
   self,
+  send,
   stop,
   trySend,
 } from "@interlock/core";
 import type { RawData, WebSocket } from "ws";
 import { isBeingRestarted } from "../being-restarted.ts";
 import { describeReason } from "../reason.ts";
+import { idOf } from "../town/town-name.ts";
+import { attendance, type RoomNews, roomTopic, type Visit, visits } from "./attendance.ts";
+import { emptyOutbox, next, type Outbox, put, said, unsaid } from "./outbox.ts";
 import { type FromVisitor, type Notice, readFrame, type ToVisitor } from "./protocol.ts";
-import { Room, type RoomNews, Rooms } from "./room.ts";
-import { enterRoom } from "./rooms-sup.ts";
+import type { Words } from "./room.ts";
+import { rooms } from "./rooms.ts";
 import { fullBucket, type Rate, type TokenBucket, take } from "./token-bucket.ts";
 
 const rate: Rate = { perSecond: 20, burst: 40 };
@@ -32,6 +40,10 @@ const patienceMs = 5_000;
 /** A visitor who does not read is not written to without end. */
 const maxUnsentBytes = 1_000_000;
 const pingMs = 30_000;
+/** Between two tries to reach a room. */
+const againMs = 100;
+/** A room that fell over is given a moment. */
+const crashedMs = 200;
 /** As WebSocket has it: a message that breaks the house rules; please try again later. */
 const POLICY = 1008;
 const RESTART = 1012;
@@ -39,10 +51,13 @@ const TOO_SLOW = 1013;
 
 interface Visitor {
   readonly socket: WebSocket;
+  /** The node that the socket ends at, in words. */
+  readonly here: string;
   readonly name: string;
   /** The room wanted, whether or not it is there just now. */
   readonly room: string | undefined;
   readonly roomMonitor: Monitor | undefined;
+  readonly outbox: Outbox;
   readonly bucket: TokenBucket;
   readonly shed: number;
   readonly shedSinceMs: number;
@@ -50,12 +65,14 @@ interface Visitor {
 }
 
 type Frame = { readonly type: "frame"; readonly data: string | undefined } | { readonly type: "pong" };
-type Alarm = { readonly type: "rejoin"; readonly room: string } | { readonly type: "ping" };
+type Alarm = { readonly type: "rejoin"; readonly room: string } | { readonly type: "ping" } | { readonly type: "post" };
+/** What became of words on their way to the room. */
+type Post = { readonly type: "posted"; readonly error: unknown };
 
 export const User = genServer({
   name: "user",
 
-  init: (socket: WebSocket): Visitor => {
+  init: (socket: WebSocket, here: string): Visitor => {
     const me = self();
     listen(socket, me as Self<Frame>);
     me.own({ close: () => socket.close(RESTART, "Your connection was reset.") });
@@ -63,9 +80,11 @@ export const User = genServer({
     const nowMs = Date.now();
     return {
       socket,
+      here,
       name: "Reader",
       room: undefined,
       roomMonitor: undefined,
+      outbox: emptyOutbox,
       bucket: fullBucket(rate, nowMs),
       shed: 0,
       shedSinceMs: nowMs,
@@ -73,7 +92,7 @@ export const User = genServer({
     };
   },
 
-  info(ctx, message: SystemMessage | Frame | Alarm | RoomNews) {
+  info(ctx, message: SystemMessage | Frame | Alarm | Post | RoomNews | PresenceEvent<Visit>) {
     const { self, state } = ctx;
     switch (message.type) {
       case "frame":
@@ -92,14 +111,14 @@ export const User = genServer({
         state.socket.ping();
         self.sendAfter(pingMs, { type: "ping" });
         return noreply({ ...state, answered: false });
-      case "DOWN": {
-        if (message.ref !== state.roomMonitor?.ref || state.room === undefined) return noreply();
-        self.sendAfter(200, { type: "rejoin", room: state.room });
-        return told(
-          { ...state, roomMonitor: undefined },
-          { type: "room-down", room: state.room, reason: describeReason(message.reason) },
-        );
-      }
+      case "presence":
+        return told(state, attendance(message.topic));
+      case "post":
+        return post(self, state);
+      case "posted":
+        return posted(self, state, message.error);
+      case "DOWN":
+        return message.ref === state.roomMonitor?.ref ? roomGone(self, state, message.reason) : noreply();
       default:
         return noreply();
     }
@@ -139,44 +158,96 @@ function hear(self: Self<unknown>, state: Visitor, data: string | undefined) {
 
 function act(self: Self<unknown>, state: Visitor, frame: FromVisitor, nowMs: number) {
   if (frame.type === "join") return join(self, state, frame.room, frame.name, false);
-  if (state.room === undefined || state.roomMonitor === undefined) {
-    return told(state, {
-      type: "notice",
-      code: state.room === undefined ? "NEWSROOM_CHAT_NO_ROOM" : "NEWSROOM_CHAT_ROOM_DOWN",
-      message:
-        state.room === undefined
-          ? "You are in no room yet."
-          : "The room is being opened again; your message was not sent.",
-      hint: state.room === undefined ? 'Send {"type":"join","room","name"} first.' : "Say it again in a moment.",
-    });
-  }
-  Room.at(Rooms.via(state.room)).cast.say(self.pid, frame.text, nowMs);
-  return noreply(state);
+  if (state.room === undefined) return told(state, noRoom);
+  const words: Words = { id: frame.id ?? randomUUID(), from: state.name, text: frame.text, at: nowMs };
+  const outbox = put(state.outbox, words);
+  return outbox === undefined ? told(state, tooMuchUnsaid) : post(self, { ...state, outbox });
+}
+
+/** Says the next words, if none are on their way. The visitor goes on listening meanwhile. */
+function post(self: Self<unknown>, state: Visitor) {
+  const { outbox, words } = next(state.outbox);
+  if (words === undefined || state.room === undefined) return noreply(state);
+  const pid = self.pid as Pid<Post>;
+  const answered = (error?: unknown): void => send(pid, { type: "posted", error });
+  rooms
+    .at(state.room)
+    .call.say(words)
+    .then(() => answered(), answered);
+  return noreply({ ...state, outbox });
+}
+
+/** The room moves, or is opened again: the words are said once more. It knows those that it has heard. */
+function posted(self: Self<unknown>, state: Visitor, error: unknown) {
+  if (error === undefined) return post(self, { ...state, outbox: said(state.outbox) });
+  if (!isBeingRestarted(error)) throw error;
+  self.sendAfter(againMs, { type: "post" });
+  return noreply({ ...state, outbox: unsaid(state.outbox) });
+}
+
+/** A room that crashed has something to tell; one that moved, or whose node was lost, is simply elsewhere. */
+function roomGone(self: Self<unknown>, state: Visitor, reason: ExitReason) {
+  const { room } = state;
+  const next: Visitor = { ...state, roomMonitor: undefined };
+  if (room === undefined) return noreply(next);
+  const crashed = typeof reason === "object" && reason !== null && "error" in reason;
+  self.sendAfter(crashed ? crashedMs : 0, { type: "rejoin", room });
+  return crashed ? told(next, { type: "room-down", room, reason: describeReason(reason) }) : noreply(next);
 }
 
 /** Enters a room, leaving the one before. A room that fails meanwhile is tried again. */
 async function join(self: Self<unknown>, state: Visitor, room: string, name: string, returned: boolean) {
   if (state.room !== undefined && state.room !== room) {
     state.roomMonitor?.demonitor({ flush: true });
-    Room.at(Rooms.via(state.room)).cast.leave(self.pid);
+    leave(self, state.room);
   }
   self.setLabel(name);
   const wanted: Visitor = { ...state, room, name, roomMonitor: state.room === room ? state.roomMonitor : undefined };
+  // First, so that nothing is missed between the history and the news; what is in both has the same number.
+  roomTopic(room).subscribe(self);
+  visits.subscribe(room, self);
   try {
-    const pid = await enterRoom(room);
-    const history = await Room.at(Rooms.via(room)).call.join(self.pid, name);
-    return told(
-      { ...wanted, roomMonitor: wanted.roomMonitor ?? self.monitor(pid) },
-      { type: "joined", room, name, history, returned },
-    );
+    const history = await rooms.at(room).call.said();
+    const roomMonitor = wanted.roomMonitor ?? self.monitor(rooms.named(room));
+    track(self, room, name, { node: state.here });
+    const roomNode = idOf(rooms.whereis(room)?.node ?? "");
+    told(wanted, { type: "joined", room, name, history, returned, node: state.here, roomNode });
+    return told({ ...wanted, roomMonitor }, attendance(room));
   } catch (error) {
     if (isError(error, "INTERLOCK_MAX_CHILDREN")) return told({ ...wanted, room: undefined }, noRoomLeft);
     if (!isBeingRestarted(error) && !isError(error, "INTERLOCK_START_FAILED")) throw error;
     // The room, or all of the chat, is on its way back.
-    self.sendAfter(500, { type: "rejoin", room });
+    self.sendAfter(againMs, { type: "rejoin", room });
     return noreply(wanted);
   }
 }
+
+/** Somebody who was there under another name is there under that no more. */
+function track({ pid }: Self<unknown>, room: string, name: string, visit: Visit): void {
+  if (visits.update(pid, room, name, visit)) return;
+  visits.untrack(pid, room);
+  visits.track(pid, room, name, visit);
+}
+
+function leave(self: Self<unknown>, room: string): void {
+  roomTopic(room).unsubscribe(self);
+  visits.unsubscribe(room, self);
+  visits.untrack(self.pid, room);
+}
+
+const tooMuchUnsaid: Notice = {
+  type: "notice",
+  code: "NEWSROOM_CHAT_ROOM_DOWN",
+  message: "The room is being opened again; your last message was not sent.",
+  hint: "Say it again in a moment.",
+};
+
+const noRoom: Notice = {
+  type: "notice",
+  code: "NEWSROOM_CHAT_NO_ROOM",
+  message: "You are in no room yet.",
+  hint: 'Send {"type":"join","room","name"} first.',
+};
 
 const noRoomLeft: Notice = {
   type: "notice",

@@ -1,8 +1,8 @@
 /** The event streams: each is a process of its own for as long as its page is open. */
-import { dynamicSupervisor, exit, local, monitor, type Pid, send } from "@interlock/core";
+import { dynamicSupervisor, exit, local, monitor } from "@interlock/core";
 import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
-import { type ArticleNews, ReaderServer } from "./reader.ts";
+import { ReaderServer } from "./reader.ts";
 
 export const readersSup = dynamicSupervisor(ReaderServer, {
   name: local("readers_sup"),
@@ -12,19 +12,12 @@ export const readersSup = dynamicSupervisor(ReaderServer, {
   mailbox: { capacity: 64, overflow: "drop_oldest" },
 });
 
-export function streamEvents(c: Context, wantsTree: boolean): Response {
+export function streamEvents(c: Context, wantsTree: boolean, here: string): Response {
   return streamSSE(c, async (stream) => {
-    const { pid } = await readersSup.startChild(stream, wantsTree);
+    const { pid } = await readersSup.startChild(stream, wantsTree, here);
     stream.onAbort(() => exit(pid, { shutdown: "closed" }));
     if (stream.aborted) exit(pid, { shutdown: "closed" });
     // The stream lasts as long as its process.
     await monitor(pid);
   });
-}
-
-/** Tells every open page that the paper has changed. */
-export async function announceArticles(): Promise<void> {
-  for (const { pid } of await readersSup.whichChildren()) {
-    if (pid !== undefined) send(pid as Pid<ArticleNews>, { type: "articles" });
-  }
 }

@@ -4,36 +4,40 @@
  */
 import { genServer, type Monitor, noreply, type Pid, type Self, type SystemMessage, self } from "@interlock/core";
 import type { SSEStreamingApi } from "hono/streaming";
+import { type ArticleNews, editions } from "../articles/paper.ts";
 import { isBeingRestarted } from "../being-restarted.ts";
 import { quoteBoard, type TickerNews } from "../ticker/quote-board.ts";
 import { type TreeNews, treeWatcher } from "../tree-watcher.ts";
 
 export interface Reader {
   readonly stream: SSEStreamingApi;
+  /** The node that serves it, in words. */
+  readonly here: string;
   readonly wantsTree: boolean;
   readonly board: Monitor | undefined;
   readonly tree: Monitor | undefined;
 }
 
-export interface ArticleNews {
-  readonly type: "articles";
-}
-type Alarm = { readonly type: "subscribe" } | { readonly type: "beat" };
+type Alarm = { readonly type: "hello" } | { readonly type: "subscribe" } | { readonly type: "beat" };
 
 const beatMs = 15_000;
 
 export const ReaderServer = genServer({
   name: "reader",
 
-  init: (stream: SSEStreamingApi, wantsTree: boolean): Reader => {
+  init: (stream: SSEStreamingApi, wantsTree: boolean, here: string): Reader => {
     const me = self();
-    me.sendAfter(0, { type: "subscribe" });
+    editions.subscribe(me);
+    me.sendAfter(0, { type: "hello" });
     me.sendAfter(beatMs, { type: "beat" });
-    return { stream, wantsTree, board: undefined, tree: undefined };
+    return { stream, here, wantsTree, board: undefined, tree: undefined };
   },
 
   async info({ self, state }, message: SystemMessage | Alarm | TickerNews | TreeNews | ArticleNews) {
     switch (message.type) {
+      case "hello":
+        await say(state.stream, "hello", { node: state.here });
+        return noreply(await subscribeAll(self, state));
       case "subscribe":
         return noreply(await subscribeAll(self, state));
       case "ticker":
@@ -46,7 +50,7 @@ export const ReaderServer = genServer({
         await say(state.stream, "report", message.report);
         return noreply();
       case "articles":
-        await say(state.stream, "articles", {});
+        await say(state.stream, "articles", { newest: message.newest });
         return noreply();
       case "beat":
         // Finds out about readers who left without a word.

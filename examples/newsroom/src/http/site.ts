@@ -6,16 +6,19 @@ import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
 import type { z } from "zod";
-import { type Draft, maxArticleBytes, submission, toDraft } from "../articles/article.ts";
-import { articles } from "../articles/articles.ts";
+import { type Article, type Draft, maxArticleBytes, submission, toDraft } from "../articles/article.ts";
+import { handIn } from "../articles/editor.ts";
+import { articleTexts, headlines, longestList } from "../articles/paper.ts";
 import { MalformedFeed, maxFeedBytes, parseFeed } from "../articles/parse-feed.ts";
 import { breakThing } from "../break-things.ts";
 import { quoteBoard } from "../ticker/quote-board.ts";
+import type { Town } from "../town/town.ts";
 import { treeWatcher } from "../tree-watcher.ts";
-import { announceArticles, streamEvents } from "./events.ts";
+import { streamEvents } from "./events.ts";
 import { page, webDirectory } from "./pages.ts";
 import { asRefusal, Refusal } from "./refusal.ts";
 import { refuseForeignOrigins } from "./same-origin.ts";
+import { townRoutes } from "./town-routes.ts";
 
 /** Room for the JSON around an article. */
 const maxSubmissionBytes = maxArticleBytes + 4_000;
@@ -26,7 +29,7 @@ const fonts = [
   ["libre-franklin", import.meta.resolve("@fontsource-variable/libre-franklin/package.json")],
 ] as const;
 
-export function makeSite(): Hono {
+export function makeSite(town: Town): Hono {
   const site = new Hono();
   site.use(
     secureHeaders({
@@ -46,11 +49,8 @@ export function makeSite(): Hono {
   site.get("/desk", (c) => page(c, "desk.html"));
   site.get("/article/:id", async (c) => {
     // While the archive is being restarted the page itself is still served; it asks again until the article is there.
-    const known = await articles.call.find(articleId(c)).catch((error: unknown) => {
-      if (asRefusal(error)?.status === 503) return true;
-      throw error;
-    });
-    return page(c, "article.html", known === undefined ? 404 : 200);
+    const refusal = await find(articleId(c)).then(() => undefined, asRefusal);
+    return page(c, "article.html", refusal?.status === 404 ? 404 : 200);
   });
   site.use("/assets/*", serveStatic({ root: webDirectory, rewriteRequestPath: (path) => path.replace("/assets", "") }));
   for (const [prefix, manifest] of fonts) {
@@ -63,18 +63,12 @@ export function makeSite(): Hono {
 
   site.get("/api/articles", async (c) => {
     const limit = Number(c.req.query("limit") ?? 40);
-    const most = Number.isInteger(limit) && limit > 0 ? Math.min(limit, 200) : 40;
-    return c.json({ articles: await articles.call.latest(most) });
+    const most = Number.isInteger(limit) && limit > 0 ? Math.min(limit, longestList) : 40;
+    const { value } = await headlines.fetch("latest");
+    return c.json({ articles: value.slice(0, most) });
   });
   site.get("/api/articles/:id", async (c) => {
-    const article = await articles.call.find(articleId(c));
-    if (article === undefined)
-      throw new Refusal(
-        404,
-        "NEWSROOM_NO_ARTICLE",
-        `There is no article ${c.req.param("id")}.`,
-        "The front page lists those there are.",
-      );
+    const article = await find(articleId(c));
     return c.json({ article });
   });
   site.post(
@@ -87,8 +81,8 @@ export function makeSite(): Hono {
     ),
     async (c) => {
       const draft = await readSubmission(c);
-      const [id] = await print([draft]);
-      return c.json({ id }, 201);
+      const [printed] = await handIn(town.editor, [draft]);
+      return c.json({ id: printed?.id, number: printed?.number }, 201);
     },
   );
   site.post(
@@ -101,12 +95,13 @@ export function makeSite(): Hono {
     ),
     async (c) => {
       const drafts = readFeed(await c.req.text());
-      const imported = (await print(drafts)).length;
+      const printed = await handIn(town.editor, drafts);
+      const imported = printed.filter(({ fresh }) => fresh).length;
       return c.json({ imported, known: drafts.length - imported });
     },
   );
 
-  site.get("/api/events", (c) => streamEvents(c, c.req.query("tree") !== undefined));
+  site.get("/api/events", (c) => streamEvents(c, c.req.query("tree") !== undefined, town.here));
   site.get("/api/ticker", async (c) => {
     const view = await quoteBoard.call.view();
     if (view.state === "error")
@@ -120,6 +115,7 @@ export function makeSite(): Hono {
       );
     return c.json(view);
   });
+  site.route("/api/town", townRoutes(town));
   site.get("/api/tree", async (c) => c.json(await treeWatcher.call.tree()));
   site.post("/api/break/:what", async (c) => c.json({ message: await breakThing(c.req.param("what")) }));
 
@@ -128,7 +124,7 @@ export function makeSite(): Hono {
       404,
       "NEWSROOM_NO_ROUTE",
       `There is nothing at ${c.req.method} ${c.req.path}.`,
-      "Pages: / /article/:id /desk /break. Data: /api/articles /api/ticker /api/tree /api/events.",
+      "Pages: / /article/:id /desk /break. Data: /api/articles /api/ticker /api/tree /api/town /api/events.",
     );
     return wantsPage(c) ? page(c, "not-found.html", 404) : c.json(refusal, 404);
   });
@@ -210,10 +206,8 @@ function readFeed(xml: string): readonly Draft[] {
   }
 }
 
-async function print(drafts: readonly Draft[]): Promise<readonly number[]> {
-  const ids = await articles.with({ timeoutMs: 15_000 }).call.print(drafts);
-  if (ids.length > 0) await announceArticles();
-  return ids;
+async function find(id: number): Promise<Article> {
+  return (await articleTexts.fetch(id)).value;
 }
 
 function wantsPage(c: Context): boolean {

@@ -12,6 +12,7 @@ import { createAdaptorServer } from "@hono/node-server";
 import { genServer, local, reply, self } from "@interlock/core";
 import { WebSocketServer } from "ws";
 import { usersSup } from "../chat/chat-sup.ts";
+import type { Town } from "../town/town.ts";
 import { isForeignUpgrade } from "./same-origin.ts";
 import { makeSite } from "./site.ts";
 
@@ -28,10 +29,10 @@ const graceMs = 500;
 export const WebServer = genServer({
   name: "web",
 
-  init: async (host: string, port: number): Promise<Web> => {
+  init: async (host: string, port: number, town: Town): Promise<Web> => {
     // So that `terminate` runs when the supervisor says shutdown.
     self().trapExit();
-    const server = createAdaptorServer({ fetch: makeSite().fetch }) as Server;
+    const server = createAdaptorServer({ fetch: makeSite(town).fetch }) as Server;
     server.headersTimeout = 5_000;
     server.requestTimeout = 15_000;
     // Connections go with it: what they ask would be answered in the name of a process that is gone. Chat sockets have
@@ -42,7 +43,7 @@ export const WebServer = genServer({
         server.closeAllConnections();
       },
     });
-    acceptChat(server);
+    acceptChat(server, town.here);
     server.listen(port, host);
     await once(server, "listening");
     const { port: actual } = server.address() as AddressInfo;
@@ -66,7 +67,7 @@ export const WebServer = genServer({
 export const web = WebServer.at(local("web"));
 
 /** WebSocket handshakes at /chat; everything after the handshake is the visitor's own process. */
-function acceptChat(server: Server): void {
+function acceptChat(server: Server, here: string): void {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrameBytes, perMessageDeflate: false });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // A peer that resets during the handshake is its own problem.
@@ -78,7 +79,7 @@ function acceptChat(server: Server): void {
     }
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       webSocket.on("error", () => undefined);
-      usersSup.startChild(webSocket).catch(() => webSocket.close(1013, "The chat is full or being restarted."));
+      usersSup.startChild(webSocket, here).catch(() => webSocket.close(1013, "The chat is full or being restarted."));
     });
   });
 }
