@@ -2,6 +2,8 @@
 import { type AnyGenServer, defaultNode, type LocalNode, type NodeName } from "@interlock/core";
 import { addressOf, Directory } from "../epmd/directory.ts";
 import { badOption, ClusterError } from "../errors.ts";
+import type { GlobalOptions } from "../names/global/life.ts";
+import { globalOn } from "../names/global/server.ts";
 import { type Address, type CredentialsSource, type Listener, nodePorts, type Ports, type Socket } from "../ports.ts";
 import { cookieOf } from "./cookie.ts";
 import { NetKernel, type NodeEvent } from "./net-kernel.ts";
@@ -26,6 +28,11 @@ export interface CreateNodeOptions {
   readonly lookup?: (name: NodeName, signal: AbortSignal) => Promise<Address>;
   /** Whether `nodes()` of Erlang's nodes lists this one, and their `global` counts on it. Default false. */
   readonly visible?: boolean;
+  /**
+   * Whether the node shares `globalName`s with all others that do, Erlang's among them, and so connects to every node that
+   * one of them knows. Needs `visible`. Default false.
+   */
+  readonly global?: boolean | GlobalOptions;
   /** Milliseconds of silence after which a peer is gone. Default 60 000. */
   readonly tickMs?: number;
   /** Milliseconds for a connection to come about. Default 7 000. */
@@ -72,6 +79,9 @@ export async function createNode(options: CreateNodeOptions): Promise<ClusterNod
   checkName(name);
   if (local.network !== undefined)
     throw badOption("local", `a node that is called ${local.name} already`, "one without a network");
+  const { global = false } = options;
+  if (global !== false && options.visible !== true)
+    throw badOption("global", "a hidden node", "visible: true with it: hidden nodes have no part in global");
   const cookie = await cookieOf(options.cookie, ports);
   const handshakeMs = options.handshakeMs ?? DEFAULT_HANDSHAKE_MS;
   const epmd = { ...DEFAULT_EPMD, ...options.epmd };
@@ -114,6 +124,7 @@ export async function createNode(options: CreateNodeOptions): Promise<ClusterNod
   });
   local.join(name, kernel);
   const endSystem = await startSystemProcesses(local);
+  if (global !== false) globalOn(local).join(kernel, global === true ? {} : global);
   const node = new RunningNode(name, local, kernel, listener, directory, endSystem);
   keepParts(node, { local, kernel, ports, epmd });
   return node;
@@ -166,6 +177,7 @@ class RunningNode implements ClusterNode {
   async stop(): Promise<void> {
     this.#directory?.leave();
     this.#endSystem();
+    globalOn(this.#local).leave();
     this.#kernel.stop();
     this.#local.leave();
     await this.#listener.close();

@@ -52,6 +52,11 @@ export function remoteFunctions<F extends Functions>(options: RemoteFunctionsOpt
   return { name, functions };
 }
 
+/** What this package itself offers under a module's name of OTP's. */
+export function offerModule(name: string, module: OfferedModule): void {
+  if (!offered.has(name)) offered.set(name, module);
+}
+
 export function offeredModule(name: string): OfferedModule | undefined {
   return offered.get(name);
 }
