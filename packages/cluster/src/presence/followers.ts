@@ -12,7 +12,8 @@ export class Followers {
   readonly #subscriptions = new Subscriptions<LocalPid>();
   /** What is told at the end of each subscriber, to be taken back. */
   readonly #ends = new Map<LocalPid, () => void>();
-  readonly #untold: (readonly [topic: string, change: TopicChange])[] = [];
+  /** What watchers are still to be told of, each with those who watched when it happened. */
+  readonly #untold: (readonly [change: TopicChange, watchers: ReadonlySet<Watcher>, those: readonly Watcher[]])[] = [];
   #telling = false;
 
   /** `failed` is told of what a watcher throws. */
@@ -50,23 +51,27 @@ export class Followers {
   }
 
   tell(changes: ReadonlyMap<string, TopicChange>): void {
-    this.#untold.push(...changes);
+    for (const [topic, change] of changes) {
+      for (const { process } of this.#subscriptions.to(topic))
+        if (process !== undefined) deliverMessage(process, { type: "presence", topic, ...change });
+      const watchers = this.#watchers.get(topic);
+      if (watchers !== undefined) this.#untold.push([change, watchers, [...watchers]]);
+    }
     // A watcher has changed something: everybody is told of the first change before the second one.
     if (this.#telling) return;
     this.#telling = true;
-    for (let next = this.#untold.shift(); next !== undefined; next = this.#untold.shift()) this.#tellOf(...next);
+    for (let next = this.#untold.shift(); next !== undefined; next = this.#untold.shift()) {
+      const [change, watchers, those] = next;
+      for (const watcher of those) if (watchers.has(watcher)) this.#call(watcher, change);
+    }
     this.#telling = false;
   }
 
-  #tellOf(topic: string, change: TopicChange): void {
-    for (const { process } of this.#subscriptions.to(topic))
-      if (process !== undefined) deliverMessage(process, { type: "presence", topic, ...change });
-    for (const watcher of [...(this.#watchers.get(topic) ?? [])]) {
-      try {
-        unowned(() => watcher(change));
-      } catch (error) {
-        this.#failed(error);
-      }
+  #call(watcher: Watcher, change: TopicChange): void {
+    try {
+      unowned(() => watcher(change));
+    } catch (error) {
+      this.#failed(error);
     }
   }
 }

@@ -1,7 +1,7 @@
 /** What the processes of a presence tell each other, and what of that a node takes for true. */
 import type { Pid } from "@interlock/core";
 import { LocalPid, Reference } from "@interlock/core/distribution";
-import { atom, ErlangPid, ErlangReference, encode, type Identities } from "@interlock/wire";
+import { atom, ErlangPid, ErlangReference, type Identities, TermWriter } from "@interlock/wire";
 import type { Delta, Replica } from "./delta.ts";
 import type { Entry } from "./topics.ts";
 
@@ -100,13 +100,24 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
+/** One that nobody uses right now: a getter in a meta may itself track something. */
+let idleWriter: TermWriter | undefined;
+
 /**
  * About how many bytes an entry takes in a message.
  *
- * **Errors** `INTERLOCK_WIRE_UNENCODABLE` for a meta that other nodes cannot be sent.
+ * **Errors** `INTERLOCK_WIRE_UNENCODABLE`, `INTERLOCK_WIRE_LIMIT` for a meta that other nodes cannot be sent.
  */
 export function sizeOf({ key, meta, topic }: Entry): number {
-  return topic.length + key.length + encode(meta, { marks: true, identities }).length;
+  const writer = idleWriter ?? new TermWriter({ profile: "natural", marks: true, identities });
+  idleWriter = undefined;
+  try {
+    writer.term(meta);
+    return topic.length + key.length + writer.length;
+  } finally {
+    writer.reset();
+    idleWriter = writer;
+  }
 }
 
 /** Identifiers take their room; whose they are does not matter here. */

@@ -43,7 +43,7 @@ export interface Outcome<Entry, Pid> extends Changes<Entry> {
 
 interface Other<Entry, Pid> {
   pid: Pid;
-  readonly node: string;
+  node: string;
   /** All events up to this clock are known. */
   upTo: number;
   /** The highest clock that it has spoken of. */
@@ -93,8 +93,6 @@ export class OtherReplicas<Entry, Pid> {
     if (other?.asking?.ref !== ref) return { ...nothing<Entry>(), ask: undefined };
     other.heardMs = other.asking.atMs = nowMs;
     other.clock = Math.max(other.clock, delta.upTo);
-    // Everything anew: what is known of the entries behind this part is told by the next ones.
-    if (delta.after === 0) other.upTo = 0;
     let changes = delta.after <= other.upTo ? apply(other, delta) : nothing<Entry>();
     if (other.awayMs !== undefined) changes = nothing();
     if (last) {
@@ -165,6 +163,7 @@ export class OtherReplicas<Entry, Pid> {
     // Its process was restarted: the one that was asked will not answer.
     if (other.pid !== pid) other.asking = undefined;
     other.pid = pid;
+    other.node = node;
     other.heardMs = nowMs;
     return other;
   }

@@ -28,7 +28,7 @@ interface Sized<Entry> {
 export interface OwnEntriesLimits {
   /** About so much goes into one delta: whoever has much to tell lets others speak in between. */
   readonly deltaBytes: number;
-  /** Of so many leaves it is known when they happened: who missed more is told of everything. */
+  /** Of at least so many leaves it is known when they happened: who missed more is told of everything. */
   readonly leavesKept: number;
 }
 
@@ -40,8 +40,8 @@ export class OwnEntries<Entry> {
   #clock = 0;
   /** By the clock of the join, in that order. */
   readonly #present = new Map<number, Sized<Entry>>();
-  /** The latest leaves: by the clock of the leave that of the join. */
-  readonly #left = new Map<number, number>();
+  /** The latest leaves, in order: when, and of what. */
+  readonly #left: { readonly at: number; readonly joined: number }[] = [];
   /** All leaves after this clock are known. */
   #floor = 0;
   #drafts: Draft<Entry>[] = [];
@@ -94,12 +94,12 @@ export class OwnEntries<Entry> {
   since(have: number): Iterator<Delta<Entry>, undefined> {
     const after = have >= this.#floor && have <= this.#clock ? have : 0;
     const joins = [...this.#present].filter(([joined]) => joined > after);
-    const leaves = after === 0 ? [] : [...this.#left].filter(([at, joined]) => at > after && joined <= after);
+    const leaves = after === 0 ? [] : this.#left.filter(({ at, joined }) => at > after && joined <= after);
     return this.#deltas(
       after,
       this.#clock,
       joins,
-      leaves.map(([, joined]) => joined),
+      leaves.map(({ joined }) => joined),
     );
   }
 
@@ -110,7 +110,7 @@ export class OwnEntries<Entry> {
     leaves: readonly number[],
   ): Generator<Delta<Entry>, undefined> {
     let draft = new Draft<Entry>(after);
-    draft.leaves.push(...leaves);
+    for (const joined of leaves) draft.leaves.push(joined);
     for (const [joined, { entry, sizeBytes }] of joins) {
       if (draft.sizeBytes + sizeBytes > this.#limits.deltaBytes && draft.joins.size > 0) {
         yield draft.finished();
@@ -145,11 +145,11 @@ export class OwnEntries<Entry> {
   #leave(draft: Draft<Entry>, joined: number): void {
     const clock = ++this.#clock;
     this.#present.delete(joined);
-    this.#left.set(clock, joined);
-    if (this.#left.size > this.#limits.leavesKept) {
-      const [oldest] = this.#left.keys() as Iterable<number> as [number];
-      this.#left.delete(oldest);
-      this.#floor = oldest;
+    this.#left.push({ at: clock, joined });
+    // Half at a time: one at a time would move all others with each leave.
+    if (this.#left.length > 2 * this.#limits.leavesKept) {
+      this.#left.splice(0, this.#limits.leavesKept);
+      this.#floor = (this.#left[0]?.at ?? this.#clock) - 1;
     }
     // One that nobody has heard of leaves without a word.
     if (!draft.joins.delete(joined)) draft.leaves.push(joined);

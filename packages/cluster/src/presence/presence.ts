@@ -107,7 +107,8 @@ const presences = new WeakMap<LocalNode, Map<string, NodePresence>>();
  *
  * @example
  * const online = presence<{ device: string }>({ name: "online", pubsub: pubsub({ name: "site" }) });
- * await supervisor({ name: "site", strategy: "one_for_one", children: () => [online.child()] }).start();
+ * const sup = supervisor({ name: "site", strategy: "one_for_one", children: () => [online.child()] });
+ * await using _ = await sup.start();
  * const ann = spawn<never>(async (self) => void (await self.receive()));
  * online.track(ann, "room:42", "ann", { device: "phone" });
  * console.log(online.list("room:42")); // Map(1) { 'ann' => [ { device: 'phone' } ] }
