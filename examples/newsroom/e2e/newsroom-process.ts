@@ -12,19 +12,27 @@ export interface RunningNewsroom {
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
 
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+/** One that stands alone, on a free port. Resolves when it is open. */
+export function startNewsroom(dataDirectory: string): Promise<RunningNewsroom> {
+  return start("../src/main.ts", / is open at (http:\/\/\S+)\//, dataDirectory);
+}
 
-/** Starts one on a free port and resolves when it is open. */
-export async function startNewsroom(dataDirectory: string): Promise<RunningNewsroom> {
+/** Three nodes behind one address, as `npm start` does it. Resolves when all of them are open. */
+export function startTown(dataDirectory: string): Promise<RunningNewsroom> {
+  return start("../src/start.ts", / newsroom {2}3 nodes at (http:\/\/\S+)/, dataDirectory);
+}
+
+async function start(entry: string, announced: RegExp, dataDirectory: string): Promise<RunningNewsroom> {
+  const main = fileURLToPath(new URL(entry, import.meta.url));
   const child = spawn(process.execPath, ["--conditions=@interlock/source", main], {
-    env: { ...process.env, PORT: "0", HOST: "127.0.0.1", NEWSROOM_DATA: dataDirectory },
+    env: { ...process.env, PORT: "0", HOST: "127.0.0.1", NEWSROOM_DATA: dataDirectory, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let log = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     log += text;
   });
-  const url = await openedAt(child, () => log);
+  const url = await openedAt(child, announced, () => log);
   return {
     url,
     log: () => log,
@@ -38,12 +46,12 @@ export async function startNewsroom(dataDirectory: string): Promise<RunningNewsr
   };
 }
 
-async function openedAt(child: ChildProcess, log: () => string): Promise<string> {
+async function openedAt(child: ChildProcess, announced: RegExp, log: () => string): Promise<string> {
   let said = "";
   const url = new Promise<string>((resolve, reject) => {
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       said += text;
-      const found = /open at (http:\/\/\S+)\//.exec(said)?.[1];
+      const found = announced.exec(said)?.[1];
       if (found !== undefined) resolve(found);
     });
     child.once("exit", (code) =>

@@ -15,9 +15,11 @@ export class Visitor {
     page.on("websocket", (socket) => socket.on("close", () => this.cuts++));
   }
 
-  /** A visitor with storage of their own, so with a name of their own. */
-  static async arrive(browser: Browser, url: string): Promise<Visitor> {
+  /** A visitor with storage of their own, so with a name of their own; at a node of their choice, where there are several. */
+  static async arrive(browser: Browser, url: string, node?: string): Promise<Visitor> {
     const context = await browser.newContext();
+    // The balancer sends them there as long as the node is there.
+    if (node !== undefined) await context.addCookies([{ name: "interlock-node", value: node, url }]);
     const visitor = new Visitor(await context.newPage());
     await visitor.page.goto(url);
     return visitor;
@@ -33,6 +35,17 @@ export class Visitor {
 
   async inChat(): Promise<void> {
     await this.page.locator('.chat-state:text-matches("^You are ")').waitFor();
+  }
+
+  /** The node that the chat's socket ends at. */
+  async node(): Promise<string> {
+    await this.inChat();
+    return /on (newsroom-\d)/.exec((await this.page.locator(".chat-state").textContent()) ?? "")?.[1] ?? "";
+  }
+
+  /** What the chat shows, of what begins so. */
+  async heard(beginning: string): Promise<readonly string[]> {
+    return (await this.page.locator(".chat-text").allTextContents()).filter((text) => text.startsWith(beginning));
   }
 
   async say(text: string): Promise<void> {

@@ -13,6 +13,7 @@ function say(name, detail) {
 
 /** Has this page, and what it asks for, served by one node as long as that is there. */
 export function stayWith(node) {
+  // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is not there for a page of plain HTTP.
   document.cookie = `interlock-node=${encodeURIComponent(node)}; path=/api; samesite=strict`;
 }
 

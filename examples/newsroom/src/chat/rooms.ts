@@ -3,8 +3,8 @@
  * and what is about to be, when its node is stopped. A crash is healed, a room closed for lack of visitors stays closed.
  */
 
-import { openRoom, Room } from "./room.ts";
 import { placement } from "@interlock/cluster";
+import { openRoom, Room } from "./room.ts";
 
 export const rooms = placement({
   name: "rooms",
