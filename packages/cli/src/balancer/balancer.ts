@@ -33,6 +33,8 @@ export interface Balancer extends AsyncDisposable {
 const DEFAULT_ANSWER_MS = 60_000;
 /** Longer than browsers keep an idle connection: whoever closes first cannot meet a request on its way. */
 const KEEP_ALIVE_MS = 75_000;
+/** What a visitor may send before the node has agreed to leave HTTP; then it is not read any further. */
+const MOST_EARLY_BYTES = 65_536;
 
 /**
  * Serves at one port what the nodes serve at theirs: the node with the fewest open exchanges gets the next visitor.
@@ -74,8 +76,15 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
 
 /** Until a node has agreed to leave HTTP this is an exchange like any other, and may be refused like any other. */
 function upgrade(request: IncomingMessage, socket: Socket, head: Buffer, pool: UpstreamPool, answerMs: number): void {
-  // The server has let go of the socket: nobody else hears of its errors. Its close follows.
+  // The server has let go of the socket: nobody else hears of its errors, or that the visitor has left.
   socket.on("error", () => socket.destroy());
+  const early = [head];
+  const collect = (bytes: Buffer): void => {
+    early.push(bytes);
+    if (Buffer.concat(early).length > MOST_EARLY_BYTES) socket.pause();
+  };
+  const left = (): void => void socket.destroy();
+  socket.on("data", collect).once("end", left);
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
@@ -90,7 +99,8 @@ function upgrade(request: IncomingMessage, socket: Socket, head: Buffer, pool: U
       const { rawHeaders } = answer;
       for (let at = 0; at < rawHeaders.length; at += 2) lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`);
       socket.write(Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), upstreamHead]));
-      if (head.length > 0) upstream.write(head);
+      socket.off("data", collect).off("end", left);
+      upstream.write(Buffer.concat(early));
       joinSockets(socket, upstream);
     },
   });

@@ -4,7 +4,13 @@
  * end them all. Anything else goes to another node only while nothing of it was sent.
  */
 import type { Buffer } from "node:buffer";
-import { type ClientRequest, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  Agent,
+  type ClientRequest,
+  request as httpRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
 import type { Socket } from "node:net";
 import { pipeline } from "node:stream";
 import { CliError, type CliErrorCode } from "../errors.ts";
@@ -18,6 +24,14 @@ export interface ExchangeOptions {
   /** For a visitor who wants to leave HTTP (a WebSocket): what the connection becomes. */
   readonly upgraded?: (answer: IncomingMessage, socket: Socket, head: Buffer, taken: Taken) => void;
 }
+
+/**
+ * Makes a connection for each request. Not `agent: false`: that says "Connection: close", and a node that answers before it
+ * has read all would then close, which breaks off what is still being sent before its answer is read.
+ */
+const unshared = new Agent({ keepAlive: true });
+// As an option 0 means the default.
+unshared.maxFreeSockets = 0;
 
 const REPEATABLE: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "OPTIONS"]);
 
@@ -46,7 +60,7 @@ export function exchange(request: IncomingMessage, response: ServerResponse, opt
     // What cannot be repeated gets a connection of its own: a kept one may be closed by the node at this very moment.
     const sending = httpRequest({
       ...target,
-      agent: mayRepeat && upgraded === undefined ? taken.agent : false,
+      agent: mayRepeat && upgraded === undefined ? taken.agent : unshared,
     });
     upstream = sending;
     let sent = false;
