@@ -1,14 +1,5 @@
 /** One node of the cluster: it takes part in a group, a topic and two caches, and may run the editor, of which there is one. */
-import {
-  cache,
-  createNode,
-  group,
-  joinCluster,
-  pubsub,
-  type SingletonOptions,
-  singleton,
-  staticNodes,
-} from "@interlock/cluster";
+import { cache, createNode, group, joinCluster, pubsub, type SingletonOptions, singleton } from "@interlock/cluster";
 import {
   defaultNode,
   formatReport,
@@ -33,6 +24,7 @@ export interface MemberConfig {
   readonly nodes: readonly NodeName[];
   readonly outside: string;
   readonly requiredContactPoints: number;
+  readonly tickMs: number;
 }
 
 const NODE_PORT = 7_000;
@@ -109,11 +101,13 @@ const node = await createNode({
   listen: { host: config.address, port: NODE_PORT },
   lookup: async (name) => ({ host: name.slice(name.indexOf("@") + 1), port: NODE_PORT }),
   visible: true,
-  tickMs: 1_000,
+  tickMs: config.tickMs,
   handshakeMs: 2_000,
 });
+node.watchNodes(({ node: other, reason, type }) => tell(type, { node: other, reason }));
+let found = config.nodes;
 const cluster = await joinCluster(node, {
-  discovery: [staticNodes(config.nodes)],
+  discovery: [{ name: "what it is told", lookup: async () => found }],
   requiredContactPoints: config.requiredContactPoints,
   intervalMs: 200,
   stableMarginMs: 600,
@@ -130,6 +124,9 @@ const top = await Top.start();
 serve({
   ready: () => undefined,
   view: () => ({ ...cluster.view(), agreement: cluster.agreement() }),
+  find: (nodes: readonly NodeName[]) => {
+    found = nodes;
+  },
   connected: () => node.nodes("connected"),
   members: () => town.members().map((pid) => pid.node),
   broadcast: (text: string) => news.broadcast(text),

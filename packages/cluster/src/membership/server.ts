@@ -147,8 +147,10 @@ class Shell {
         case "changed":
           changes.push(effect.change);
           break;
-        case "rival":
-          this.#warn(`${effect.node} is in cluster ${effect.cluster}, this node in ${this.#state.view.cluster}`);
+        case "merged":
+          this.#warn(
+            `cluster ${effect.from} is ${effect.into} from now on, that of ${effect.node}: the two were begun apart`,
+          );
           break;
         case "left":
           break;

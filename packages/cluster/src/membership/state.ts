@@ -38,8 +38,8 @@ export type Effect =
   | { readonly type: "dial"; readonly node: NodeName }
   | { readonly type: "tell"; readonly nodes: readonly NodeName[]; readonly message: Message }
   | { readonly type: "changed"; readonly change: MembershipChange }
-  /** A node that belongs here is in a cluster of its own. */
-  | { readonly type: "rival"; readonly node: NodeName; readonly cluster: string }
+  /** Two clusters were begun apart and have met: this node's is now called as the other one. */
+  | { readonly type: "merged"; readonly node: NodeName; readonly from: string; readonly into: string }
   /** This node has left, and all have heard of it that could. */
   | { readonly type: "left" };
 
@@ -79,7 +79,6 @@ export class MembershipState {
   /** Connected, and nothing to do with this cluster. */
   readonly #strangers = new Set<NodeName>();
   readonly #dials = new Map<NodeName, Dial>();
-  readonly #rivals = new Set<string>();
   #found: ReadonlySet<NodeName> = new Set();
   #complete = false;
   #agreement = "";
@@ -243,16 +242,27 @@ export class MembershipState {
     if (greeting.answer) this.#tell([node], this.#greeting(true));
     if (state === "leaving" || state === "left") this.#tell([node], { type: "heard", node: this.#self, state });
     const known = this.#members.get(node);
-    const isOurs = this.#cluster !== undefined && cluster === this.#cluster;
+    this.#meet(node, cluster);
+    const isOurs = this.#cluster !== undefined && state !== "waiting" && state !== "left";
     peer.digest = isOurs ? digest : undefined;
-    if (isOurs && state !== "waiting" && state !== "left") this.#set({ node, incarnation, state }, nowMs);
+    if (isOurs) this.#set({ node, incarnation, state }, nowMs);
     else if (known !== undefined && isLive(known)) {
       const gone = state === "left" && known.incarnation === incarnation;
       this.#set({ ...known, state: gone ? "left" : "down" }, nowMs);
     }
-    if (this.#cluster === undefined || cluster === undefined || isOurs || this.#rivals.has(cluster)) return;
-    this.#rivals.add(cluster);
-    this.#effects.push({ type: "rival", node, cluster });
+  }
+
+  /**
+   * Two clusters that were begun apart are one when they meet, under the lower of their names. A name only ever gets lower, so
+   * all end with the same, whoever meets whom first. Until then a member may go by another name, and is one all the same.
+   */
+  #meet(node: NodeName, cluster: string | undefined): void {
+    const from = this.#cluster;
+    if (from === undefined || cluster === undefined || order(from, cluster) <= 0) return; // Or they come to us.
+    this.#cluster = cluster;
+    this.#view = undefined;
+    this.#effects.push({ type: "merged", node, from, into: cluster });
+    this.#tell([...this.#peers.keys()], this.#greeting(true));
   }
 
   #lost(node: NodeName, nowMs: number): void {
@@ -311,10 +321,10 @@ export class MembershipState {
     );
   }
 
-  /** The nodes that members of this cluster name. */
+  /** The nodes that its members name. */
   #named(): readonly NodeName[] {
     return [...this.#peers.values()].flatMap(({ greeting, nodes }) =>
-      greeting?.cluster !== undefined && greeting.cluster === this.#cluster ? nodes : EMPTY,
+      greeting?.cluster === undefined ? EMPTY : nodes,
     );
   }
 
