@@ -2,7 +2,7 @@
  * `<town-map>`: the nodes of the town, what they do, and the wires between them. One card a node, with what can be done to
  * it; whoever is chosen here is whose tree the page shows.
  */
-import { formatAge, formatClock, h, request } from "./dom.js";
+import { formatClock, h, request } from "./dom.js";
 import { live } from "./live.js";
 
 const lookMs = 1_000;
@@ -86,7 +86,7 @@ class TownMap extends HTMLElement {
         "dl",
         { class: "facts" },
         fact("Member", member ?? "not yet"),
-        fact("Since", `${formatClock(since)}, ${formatAge(Date.now() - since)} ago`),
+        fact("Since", formatClock(since)),
         fact("Restarts", String(restarts)),
         fact("Rooms", rooms.length === 0 ? "none" : rooms.join(", ")),
         town.editor === id && fact("Office", "the editor"),

@@ -29,12 +29,7 @@ export const articleTexts = cache<number, Article>({
     const article = await archive().call.find(id);
     // Not kept: it may be printed in a moment.
     if (article !== undefined) return article;
-    throw new Refusal(
-      404,
-      "NEWSROOM_NO_ARTICLE",
-      `There is no article ${id}.`,
-      "The front page lists those there are.",
-    );
+    throw noArticle(String(id));
   },
 });
 
@@ -48,4 +43,8 @@ export const editions = pubsub({ name: "newsroom" }).topic<ArticleNews>("edition
 
 export function announceEdition(newest: number): void {
   editions.broadcast({ type: "articles", newest });
+}
+
+export function noArticle(id: string): Refusal {
+  return new Refusal(404, "NEWSROOM_NO_ARTICLE", `There is no article ${id}.`, "The front page lists those there are.");
 }

@@ -8,7 +8,7 @@ import { secureHeaders } from "hono/secure-headers";
 import type { z } from "zod";
 import { type Article, type Draft, maxArticleBytes, submission, toDraft } from "../articles/article.ts";
 import { handIn } from "../articles/editor.ts";
-import { articleTexts, headlines, longestList } from "../articles/paper.ts";
+import { articleTexts, headlines, longestList, noArticle } from "../articles/paper.ts";
 import { MalformedFeed, maxFeedBytes, parseFeed } from "../articles/parse-feed.ts";
 import { breakThing } from "../break-things.ts";
 import { quoteBoard } from "../ticker/quote-board.ts";
@@ -49,7 +49,7 @@ export function makeSite(town: Town): Hono {
   site.get("/desk", (c) => page(c, "desk.html"));
   site.get("/article/:id", async (c) => {
     // While the archive is being restarted the page itself is still served; it asks again until the article is there.
-    const refusal = await find(articleId(c)).then(() => undefined, asRefusal);
+    const refusal = await find(c).then(() => undefined, asRefusal);
     return page(c, "article.html", refusal?.status === 404 ? 404 : 200);
   });
   site.use("/assets/*", serveStatic({ root: webDirectory, rewriteRequestPath: (path) => path.replace("/assets", "") }));
@@ -68,7 +68,7 @@ export function makeSite(town: Town): Hono {
     return c.json({ articles: value.slice(0, most) });
   });
   site.get("/api/articles/:id", async (c) => {
-    const article = await find(articleId(c));
+    const article = await find(c);
     return c.json({ article });
   });
   site.post(
@@ -152,10 +152,11 @@ function limited(maxSize: number, code: string, message: string, hint: string) {
   });
 }
 
+/** PostgreSQL's integer; everything beyond it cannot be an article either. */
 function articleId(c: Context): number {
   const id = Number(c.req.param("id"));
-  // PostgreSQL's integer; everything beyond it cannot be an article either.
-  return Number.isInteger(id) && id > 0 && id < 2 ** 31 ? id : 0;
+  if (Number.isInteger(id) && id > 0 && id < 2 ** 31) return id;
+  throw noArticle(c.req.param("id") ?? "");
 }
 
 async function readSubmission(c: Context): Promise<Draft> {
@@ -206,8 +207,8 @@ function readFeed(xml: string): readonly Draft[] {
   }
 }
 
-async function find(id: number): Promise<Article> {
-  return (await articleTexts.fetch(id)).value;
+async function find(c: Context): Promise<Article> {
+  return (await articleTexts.fetch(articleId(c))).value;
 }
 
 function wantsPage(c: Context): boolean {
