@@ -102,6 +102,31 @@ export function received(options: ConnectionOptions | Connection, chunks: readon
   return got;
 }
 
+/**
+ * What a receiver makes of a stream that is read as a socket is, with these reads in turn: into a chunk that is written over
+ * by the next one, or into the room that the receiver has for it.
+ */
+export function read(
+  options: ConnectionOptions,
+  bytes: Buffer,
+  reads: readonly { readonly bytes: number; readonly toRoom: boolean }[],
+): Message[] {
+  const receiver = new Connection(options);
+  const got: Message[] = [];
+  const chunk = Buffer.alloc(Math.max(...reads.map((one) => one.bytes)));
+  for (let at = 0, turn = 0; at < bytes.length; turn++) {
+    const { bytes: most, toRoom } = reads[turn % reads.length] as (typeof reads)[number];
+    // A kernel gives what it has, whatever the room.
+    const into = (toRoom ? receiver.room : undefined) ?? chunk.fill(255);
+    const copied = bytes.copy(into, 0, at, Math.min(at + most, bytes.length));
+    at += copied;
+    receiver.receive(into.subarray(0, copied), (control, payload) => {
+      got.push([control, hasPayload(control) ? payload("exact") : undefined]);
+    });
+  }
+  return got;
+}
+
 export const me = new ErlangPid(atom("me@h"), 1, 0, 1);
 export const you = new ErlangPid(atom("you@h"), 2, 0, 1);
 export const send: ControlMessage = { type: "SEND_SENDER", from: me, to: you };

@@ -1,18 +1,27 @@
+import { isDeepStrictEqual } from "node:util";
+
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { type Message, messages, received, send, terms, written } from "../../test/messages.ts";
+import { type Message, messages, read, received, send, terms, written } from "../../test/messages.ts";
 import { WireError } from "../errors.ts";
 import { atom } from "../term/atom.ts";
 import { Binary, ErlangPid, tuple } from "../term/erlang.ts";
 import { Connection } from "./connection.ts";
 import { hasPayload } from "./control-message.ts";
-import { DIST_HDR_ATOM_CACHE, FRAGMENTS, VISIBLE_NODE_FLAGS } from "./flags.ts";
+import { DIST_HDR_ATOM_CACHE, FRAGMENTS, INTERLOCK, VISIBLE_NODE_FLAGS } from "./flags.ts";
+
+/** Bytes of which no two parts are alike. */
+function pattern(length: number): Binary {
+  const words = new Uint32Array(Math.ceil(length / 4)).map((_, index) => Math.imul(index, 0x9e37_79b1));
+  return new Binary(new Uint8Array(words.buffer, 0, length));
+}
 
 const forms: readonly (readonly [string, bigint])[] = [
   ["plain", VISIBLE_NODE_FLAGS & ~FRAGMENTS & ~DIST_HDR_ATOM_CACHE],
   ["with an atom cache", VISIBLE_NODE_FLAGS & ~FRAGMENTS],
-  ["with an atom cache and fragments", VISIBLE_NODE_FLAGS],
+  ["with an atom cache and OTP's fragments", VISIBLE_NODE_FLAGS & ~INTERLOCK],
+  ["with an atom cache and larger fragments", VISIBLE_NODE_FLAGS],
 ];
 
 for (const [form, flags] of forms) {
@@ -55,6 +64,24 @@ for (const [form, flags] of forms) {
           ]);
         }),
         { numRuns: 50 },
+      );
+    });
+
+    test("large messages are the same whether their bytes were read into a chunk or to where they belong", () => {
+      const length = fc.oneof(
+        fc.integer({ min: 10_000, max: 150_000 }),
+        fc.integer({ min: 2_000_000, max: 5_000_000 }),
+      );
+      const payload = fc.array(fc.oneof(length.map(pattern), fc.integer()), { maxLength: 4 });
+      const bytes = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1_000, max: 100_000 }));
+      const reads = fc.array(fc.record({ bytes, toRoom: fc.boolean() }), { minLength: 1 });
+      fc.assert(
+        fc.property(fc.array(payload, { minLength: 1, maxLength: 3 }), reads, (payloads, some) => {
+          const sent = payloads.map((one): Message => [send, one]);
+          // Not toEqual: it looks at each of the millions of bytes by itself.
+          expect(isDeepStrictEqual(read({ flags }, written(flags, sent), some), sent)).toBe(true);
+        }),
+        { numRuns: 40 },
       );
     });
 

@@ -67,6 +67,14 @@ export class Connection {
   }
 
   /**
+   * Where the next bytes of the peer belong, when a large message is coming: whoever reads them straight into this memory and
+   * then calls `receive` with them, at once and before any others, saves their copying. Undefined: anywhere.
+   */
+  get room(): Uint8Array | undefined {
+    return this.#reader.room;
+  }
+
+  /**
    * Takes bytes of the peer, and calls `sink` for every message that they complete. They may be written over once this
    * returns.
    *

@@ -1,15 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { received, send } from "../../test/messages.ts";
+import { read, received, send } from "../../test/messages.ts";
+import { WireError } from "../errors.ts";
 import { type Atom, atom } from "../term/atom.ts";
 import { Binary, type Tuple, tuple } from "../term/erlang.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
-import { VISIBLE_NODE_FLAGS } from "./flags.ts";
+import { INTERLOCK, VISIBLE_NODE_FLAGS } from "./flags.ts";
 import { FRAGMENT_BYTES } from "./fragment.ts";
 
 describe("fragments", () => {
-  const flags = VISIBLE_NODE_FLAGS;
+  const flags = VISIBLE_NODE_FLAGS & ~INTERLOCK;
 
   /** The frames of one large message, as its sender would write them with that sequence id. */
   function framesOf(payload: unknown, sequence: bigint): Buffer[] {
@@ -35,16 +36,22 @@ describe("fragments", () => {
     return `${name.name} ${whole.equals(blob.bytes)}`;
   }
 
-  test("of several messages pass between each other", () => {
+  const reads = [
+    { bytes: 30_000, toRoom: true },
+    { bytes: 7, toRoom: false },
+  ];
+
+  test("of several messages pass between each other, read into a chunk or to where they belong", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(4), { maxLength: 40 }), (order) => {
         const queues = payloads.map((payload, index) => framesOf(payload, BigInt(index) + (1n << 63n)));
         const turns = [...order, ...letters.flatMap((_, index) => [index, index, index, index, index])];
         const chunks = turns.flatMap((index) => queues[index]?.shift() ?? []);
-        const got = received({ flags }, chunks);
-        expect(got).toHaveLength(5);
-        const digests = got.map(([, payload]) => contentOf(payload)).sort((one, other) => (one < other ? -1 : 1));
-        expect(digests).toEqual(payloads.map(contentOf));
+        for (const got of [received({ flags }, chunks), read({ flags }, Buffer.concat(chunks), reads)]) {
+          expect(got).toHaveLength(5);
+          const contents = got.map(([, payload]) => contentOf(payload));
+          expect(new Set(contents)).toEqual(new Set(payloads.map(contentOf)));
+        }
       }),
       { numRuns: 20 },
     );
@@ -75,5 +82,20 @@ describe("fragments", () => {
       expect.objectContaining({ details: { limit: "messageBytes", most } }),
     );
     expect(limited({})()).toEqual([]);
+  });
+
+  test("with any beginning are refused or taken, and leave nothing but a WireError", () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(3), fc.nat(40), fc.nat(255)), { minLength: 1, maxLength: 4 }), (changes) => {
+        const frames = whole.map((frame) => Buffer.from(frame));
+        for (const [frame, at, value] of changes) (frames[frame] as Buffer)[at] = value;
+        try {
+          read({ flags }, Buffer.concat(frames), reads);
+        } catch (error) {
+          expect(error).toBeInstanceOf(WireError);
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 });

@@ -13,8 +13,11 @@ import { protocolError } from "./protocol-error.ts";
 
 /** OTP's own: a message of more bytes is cut into pieces of so many. */
 export const FRAGMENT_BYTES = 65_536;
-/** A message is given room for all its pieces at once, up to so many bytes; from there on it grows as they come. */
-const MOST_CLAIMED_BYTES = 1_048_576;
+/** Between Interlock nodes: a piece is read straight to its place, and the larger it is the more that is worth. */
+export const OWN_FRAGMENT_BYTES = 2_097_152;
+/** A message is given room at once for so many pieces like its first, and so many bytes; then it grows as they come. */
+const MOST_CLAIMED_FRAGMENTS = 64;
+const MOST_CLAIMED_BYTES = 16_777_216;
 /** 131, 69 or 70, and the two numbers. */
 export const FRAGMENT_HEAD_BYTES = 18;
 
@@ -27,11 +30,12 @@ export interface ReassemblyLimits {
   readonly reassemblyBytes: number;
 }
 
-/** A message whose pieces are coming. */
+/** A message whose pieces are coming: in `bytes` from `start` to `end`. */
 export interface Sequence {
   readonly atoms: readonly Atom[];
   bytes: Buffer;
-  length: number;
+  start: number;
+  end: number;
   /** The number of the piece that came last. */
   fragment: bigint;
 }
@@ -56,30 +60,55 @@ function writeUInt64(bytes: Buffer, at: number, value: number): void {
   bytes.writeUInt32BE(value % 0x1_0000_0000, at + 4);
 }
 
-/** The receiver's side: pieces in, and the sequence when its last piece has come. */
+/**
+ * The receiver's side: pieces in, and the sequence when its last piece has come. Pieces may be read into memory that they
+ * were given (`roomForFirst`, `roomForNext`); others are copied.
+ */
 export class Reassembly {
   readonly #limits: ReassemblyLimits;
   readonly #open = new Map<bigint, Sequence>();
   #bytes = 0;
+  /** What the first piece of a message is being read into, with room for the others. */
+  #begun: Buffer | undefined;
 
   constructor(limits: ReassemblyLimits) {
     this.#limits = limits;
   }
 
-  /** A first piece, whose data is in `bytes` from `start` to `end`. **Errors** as `add`. */
-  begin(id: bigint, fragment: bigint, atoms: readonly Atom[], data: Uint8Array): Sequence | undefined {
+  /** Memory for so many bytes, the atoms among them, of a first piece. */
+  roomForFirst(fragment: bigint, bytes: number): Buffer | undefined {
+    if (bytes > MOST_CLAIMED_BYTES) return undefined;
+    this.#begun = Buffer.allocUnsafeSlow(claimedBytes(fragment, bytes));
+    return this.#begun.subarray(0, bytes);
+  }
+
+  /** Memory for so many bytes of the next piece of a message. What is wrong with it, `add` will say. */
+  roomForNext(id: bigint, bytes: number): Buffer | undefined {
+    const sequence = this.#open.get(id);
+    if (sequence === undefined || bytes > MOST_CLAIMED_BYTES) return undefined;
+    const end = sequence.end + bytes;
+    if (end - sequence.start > this.#limits.messageBytes) return undefined;
+    if (end > sequence.bytes.length) grow(sequence, end);
+    return sequence.bytes.subarray(sequence.end, end);
+  }
+
+  /** A first piece. **Errors** as `add`. */
+  begin(id: bigint, fragment: bigint, atoms: readonly Atom[], data: Buffer): Sequence | undefined {
+    const begun = this.#begun;
+    this.#begun = undefined;
     if (fragment === 0n) throw protocolError("a fragment with the number 0");
     if (this.#open.has(id)) throw protocolError(`a second beginning of the sequence ${id}`);
     if (this.#open.size >= this.#limits.sequences) throw this.#overLimit("sequences");
-    const claimed = data.length + (Number(fragment) - 1) * FRAGMENT_BYTES;
-    const bytes = Buffer.allocUnsafeSlow(Math.min(claimed, MOST_CLAIMED_BYTES));
-    const sequence: Sequence = { atoms, bytes, length: 0, fragment };
+    const isThere = begun?.buffer === data.buffer;
+    const bytes = isThere ? begun : Buffer.allocUnsafeSlow(claimedBytes(fragment, data.length));
+    const start = isThere ? data.byteOffset - begun.byteOffset : 0;
+    const sequence: Sequence = { atoms, bytes, start, end: start, fragment };
     this.#open.set(id, sequence);
     return this.#append(id, sequence, data);
   }
 
   /** **Errors** `INTERLOCK_WIRE_PROTOCOL`, `INTERLOCK_WIRE_LIMIT`. */
-  add(id: bigint, fragment: bigint, data: Uint8Array): Sequence | undefined {
+  add(id: bigint, fragment: bigint, data: Buffer): Sequence | undefined {
     const sequence = this.#open.get(id);
     if (sequence === undefined) throw protocolError(`a fragment of the sequence ${id}, which has no beginning`);
     if (fragment !== sequence.fragment - 1n)
@@ -88,21 +117,19 @@ export class Reassembly {
     return this.#append(id, sequence, data);
   }
 
-  #append(id: bigint, sequence: Sequence, data: Uint8Array): Sequence | undefined {
-    const length = sequence.length + data.length;
+  #append(id: bigint, sequence: Sequence, data: Buffer): Sequence | undefined {
+    const end = sequence.end + data.length;
     this.#bytes += data.length;
-    if (length > this.#limits.messageBytes) throw this.#overLimit("messageBytes");
+    if (end - sequence.start > this.#limits.messageBytes) throw this.#overLimit("messageBytes");
     if (this.#bytes > this.#limits.reassemblyBytes) throw this.#overLimit("reassemblyBytes");
-    if (length > sequence.bytes.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(length, sequence.bytes.length * 2));
-      sequence.bytes.copy(grown, 0, 0, sequence.length);
-      sequence.bytes = grown;
-    }
-    sequence.bytes.set(data, sequence.length);
-    sequence.length = length;
+    if (end > sequence.bytes.length) grow(sequence, end);
+    const { bytes } = sequence;
+    if (data.buffer !== bytes.buffer || data.byteOffset !== bytes.byteOffset + sequence.end)
+      bytes.set(data, sequence.end);
+    sequence.end = end;
     if (sequence.fragment > 1n) return undefined;
     this.#open.delete(id);
-    this.#bytes -= length;
+    this.#bytes -= end - sequence.start;
     return sequence;
   }
 
@@ -117,4 +144,16 @@ export class Reassembly {
       },
     );
   }
+}
+
+/** Room for a message with a first piece of so many bytes: in proportion to what has come. */
+function claimedBytes(fragment: bigint, firstBytes: number): number {
+  const fragments = Math.min(Number(fragment), MOST_CLAIMED_FRAGMENTS);
+  return Math.max(firstBytes, Math.min(firstBytes * fragments, MOST_CLAIMED_BYTES));
+}
+
+function grow(sequence: Sequence, end: number): void {
+  const grown = Buffer.allocUnsafeSlow(Math.max(end, sequence.bytes.length * 2));
+  sequence.bytes.copy(grown, 0, 0, sequence.end);
+  sequence.bytes = grown;
 }

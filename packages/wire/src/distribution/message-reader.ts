@@ -11,8 +11,8 @@ import type { Profile } from "../term/writer.ts";
 import { type ControlMessage, hasPayload } from "./control-message.ts";
 import { ControlReader } from "./control-reader.ts";
 import { INTERLOCK } from "./flags.ts";
-import { FRAGMENT_HEAD_BYTES, Reassembly, type ReassemblyLimits } from "./fragment.ts";
-import { FrameReader } from "./frame.ts";
+import { FRAGMENT_HEAD_BYTES, Reassembly, type ReassemblyLimits, type Sequence } from "./fragment.ts";
+import { FrameReader, type Placement } from "./frame.ts";
 import { HeaderReader, MOST_HEADER_BYTES } from "./header.ts";
 import { protocolError } from "./protocol-error.ts";
 
@@ -38,7 +38,8 @@ const OVERHEAD_BYTES = MOST_HEADER_BYTES + 1_048_576;
 const noBytes = Buffer.alloc(0);
 const noAtoms: readonly Atom[] = [];
 
-export class MessageReader {
+export class MessageReader implements Placement {
+  readonly openingBytes: number = FRAGMENT_HEAD_BYTES;
   readonly #frames: FrameReader;
   readonly #header = new HeaderReader();
   readonly #reassembly: Reassembly;
@@ -60,7 +61,7 @@ export class MessageReader {
     limits: Partial<TermLimits & ReassemblyLimits> | undefined,
   ) {
     const messageBytes = limits?.messageBytes ?? (limits?.sizeBytes ?? defaultLimits.sizeBytes) + OVERHEAD_BYTES;
-    this.#frames = new FrameReader(messageBytes);
+    this.#frames = new FrameReader(messageBytes, this);
     this.#reassembly = new Reassembly({
       messageBytes,
       sequences: limits?.sequences ?? 4_096,
@@ -74,6 +75,10 @@ export class MessageReader {
     this.#controls = new ControlReader(this.#controlTerms);
     this.#readers = { natural: reader("natural", copying), exact: reader("exact", copying) };
     this.#ownedReaders = { natural: reader("natural"), exact: reader("exact") };
+  }
+
+  get room(): Uint8Array | undefined {
+    return this.#frames.room;
   }
 
   receive(chunk: Uint8Array, sink: MessageSink): void {
@@ -120,15 +125,32 @@ export class MessageReader {
   #onFragment(bytes: Buffer, start: number, end: number): void {
     const at = start + FRAGMENT_HEAD_BYTES;
     if (at > end) throw protocolError("a fragment that ends too early");
-    const id = bytes.readBigUInt64BE(start + 2);
-    const fragment = bytes.readBigUInt64BE(start + 10);
-    let sequence: ReturnType<Reassembly["add"]>;
-    if (bytes[start + 1] === FIRST_FRAGMENT) {
+    this.#onPiece(bytes, start, bytes.subarray(at, end));
+  }
+
+  /** The pieces of large messages are read straight to where the message is put together. */
+  place(opening: Buffer, restBytes: number): Buffer | undefined {
+    if (opening[0] !== VERSION) return undefined;
+    if (opening[1] === FRAGMENT) return this.#reassembly.roomForNext(opening.readBigUInt64BE(2), restBytes);
+    if (opening[1] !== FIRST_FRAGMENT) return undefined;
+    return this.#reassembly.roomForFirst(opening.readBigUInt64BE(10), restBytes);
+  }
+
+  placed(opening: Buffer, rest: Buffer): void {
+    this.#onPiece(opening, 0, rest);
+  }
+
+  /** A fragment: what it begins with stands in `head` from `start` on, and the rest in `body`. */
+  #onPiece(head: Buffer, start: number, body: Buffer): void {
+    const id = head.readBigUInt64BE(start + 2);
+    const fragment = head.readBigUInt64BE(start + 10);
+    let sequence: Sequence | undefined;
+    if (head[start + 1] === FIRST_FRAGMENT) {
       // The next message may change the slots: what this one means by its references is settled now.
-      const data = this.#header.read(bytes, at, end);
-      sequence = this.#reassembly.begin(id, fragment, this.#header.takeAtoms(), bytes.subarray(data, end));
-    } else sequence = this.#reassembly.add(id, fragment, bytes.subarray(at, end));
-    if (sequence !== undefined) this.#onTerms(sequence.bytes, 0, sequence.length, true, sequence.atoms);
+      const data = this.#header.read(body, 0, body.length);
+      sequence = this.#reassembly.begin(id, fragment, this.#header.takeAtoms(), body.subarray(data));
+    } else sequence = this.#reassembly.add(id, fragment, body);
+    if (sequence !== undefined) this.#onTerms(sequence.bytes, sequence.start, sequence.end, true, sequence.atoms);
   }
 
   #control(bytes: Buffer, start: number, atoms: readonly Atom[]): ControlMessage {

@@ -12,7 +12,7 @@ import { AtomCacheSender } from "./atom-cache.ts";
 import { type ControlMessage, hasPayload } from "./control-message.ts";
 import { writeControl } from "./control-writer.ts";
 import { DIST_HDR_ATOM_CACHE, EXIT_PAYLOAD, FRAGMENTS, INTERLOCK, SEND_SENDER } from "./flags.ts";
-import { FRAGMENT_BYTES, FRAGMENT_HEAD_BYTES, writeFragmentHead } from "./fragment.ts";
+import { FRAGMENT_BYTES, FRAGMENT_HEAD_BYTES, OWN_FRAGMENT_BYTES, writeFragmentHead } from "./fragment.ts";
 import { headerBytes, writeHeader } from "./header.ts";
 
 const PASS_THROUGH = 112;
@@ -29,7 +29,8 @@ export class MessageWriter {
   readonly #flags: bigint;
   readonly #oldForms: boolean;
   readonly #cache: AtomCacheSender | undefined;
-  readonly #fragments: boolean;
+  /** A message of more bytes goes in fragments of so many. */
+  readonly #fragmentBytes: number;
   readonly #natural: TermWriter;
   readonly #exact: TermWriter;
   #encoding = false;
@@ -47,7 +48,9 @@ export class MessageWriter {
     this.#oldForms = (flags & SEND_SENDER) === 0n || (flags & EXIT_PAYLOAD) === 0n;
     const cache = (flags & DIST_HDR_ATOM_CACHE) === 0n ? undefined : new AtomCacheSender();
     this.#cache = cache;
-    this.#fragments = cache !== undefined && (flags & FRAGMENTS) !== 0n;
+    const own = (flags & INTERLOCK) !== 0n;
+    if (cache === undefined || (flags & FRAGMENTS) === 0n) this.#fragmentBytes = Number.POSITIVE_INFINITY;
+    else this.#fragmentBytes = own ? OWN_FRAGMENT_BYTES : FRAGMENT_BYTES;
     const options = {
       identities,
       limits,
@@ -55,8 +58,7 @@ export class MessageWriter {
       gather: true,
     };
     this.#exact = new TermWriter({ profile: "exact", ...options });
-    this.#natural =
-      (flags & INTERLOCK) === 0n ? this.#exact : new TermWriter({ profile: "natural", marks: true, ...options });
+    this.#natural = own ? new TermWriter({ profile: "natural", marks: true, ...options }) : this.#exact;
   }
 
   /** **Errors** `INTERLOCK_WIRE_UNENCODABLE`, `INTERLOCK_WIRE_LIMIT`; then nothing of it will be sent. */
@@ -118,8 +120,8 @@ export class MessageWriter {
       return;
     }
     // Without a payload all of it is the control message, which fits into the first fragment whatever its size.
-    if (this.#fragments && writer.length > Math.max(FRAGMENT_BYTES, controlBytes))
-      this.#writeFragments(cache, writer, Math.max(FRAGMENT_BYTES, controlBytes));
+    const firstBytes = Math.max(this.#fragmentBytes, controlBytes);
+    if (writer.length > firstBytes) this.#writeFragments(cache, writer, firstBytes);
     else {
       const head = headerBytes(cache);
       this.#begin(2 + head + writer.length, 2 + head);
@@ -134,13 +136,14 @@ export class MessageWriter {
 
   #writeFragments(cache: AtomCacheSender, writer: TermWriter, firstBytes: number): void {
     const { length } = writer;
+    const most = this.#fragmentBytes;
     const parts = writer.takeParts();
     const sequence = ++this.#sequence;
-    let fragment = 1 + Math.ceil((length - firstBytes) / FRAGMENT_BYTES);
+    let fragment = 1 + Math.ceil((length - firstBytes) / most);
     let left = length;
     while (fragment > 0) {
       const isFirst = left === length;
-      const bytes = Math.min(isFirst ? firstBytes : FRAGMENT_BYTES, left);
+      const bytes = Math.min(isFirst ? firstBytes : most, left);
       const head = FRAGMENT_HEAD_BYTES + (isFirst ? headerBytes(cache) : 0);
       this.#begin(head + bytes, head);
       this.#end = writeFragmentHead(this.#slab, this.#end, isFirst, sequence, fragment);
