@@ -1,97 +1,317 @@
-import { genServer, local, remote, reply, supervisor } from "@interlock/core";
-import type { Process } from "@interlock/core/distribution";
+import { type Pid, remote, type Self, send, supervisor } from "@interlock/core";
 import { describe, expect, test } from "vitest";
 
-import { TestCluster, type TestNode } from "../node/nodes.fixture.ts";
 import { pubsub } from "../pubsub/pubsub.ts";
-import { type Presence, type PresenceOptions, presence } from "./presence.ts";
-
-const Probe = genServer({ name: "probe", init: () => 0, calls: { ping: () => reply("pong") } });
-
-interface Member {
-  readonly at: TestNode;
-  readonly online: Presence<unknown>;
-  /** A process of that node that lives until it is ended. */
-  someone(): Process;
-}
-
-/** Nodes with one presence. */
-class Town implements AsyncDisposable {
-  readonly cluster: TestCluster;
-  readonly options: Partial<PresenceOptions>;
-  readonly members: Member[] = [];
-
-  constructor(cluster: TestCluster, options: Partial<PresenceOptions>) {
-    this.cluster = cluster;
-    this.options = options;
-  }
-
-  static async open(options: Partial<PresenceOptions> = {}): Promise<Town> {
-    return new Town(await TestCluster.make(), options);
-  }
-
-  /** A node more, connected with all others. */
-  async add(alive: string): Promise<Member> {
-    const at = await this.cluster.node(alive);
-    const online = presence({ name: "online", pubsub: pubsub({ name: "town" }), ...this.options, node: at.local });
-    await at.run(async () => {
-      await Probe.named(local("probe")).start();
-      const children = () => [online.child()];
-      await supervisor({ name: "sup", strategy: "one_for_one", intensity: 10, children }).start();
-    });
-    for (const other of this.members) await at.node.connect(other.at.name);
-    const member: Member = { at, online, someone: () => at.start<never>(async (self) => void (await self.receive())) };
-    this.members.push(member);
-    await this.settle();
-    return member;
-  }
-
-  async three(): Promise<readonly [Member, Member, Member]> {
-    return [await this.add("a"), await this.add("b"), await this.add("c")];
-  }
-
-  /** All that the nodes have told each other has arrived, and what they answered: a call follows on each connection. */
-  async settle(members: readonly Member[] = this.members): Promise<void> {
-    for (let round = 0; round < 6; round++)
-      await Promise.all(
-        members.flatMap(({ at }) =>
-          members.map((to) => at.run(() => Probe.at(remote("probe", to.at.name)).call.ping())),
-        ),
-      );
-  }
-
-  /** Who is in the topic, as each node has it. */
-  seen(topic: string): readonly Record<string, unknown>[] {
-    return this.members.map(({ online }) => Object.fromEntries(online.list(topic)));
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.cluster[Symbol.asyncDispose]();
-  }
-}
+import { presence } from "./presence.ts";
+import { Town } from "./town.fixture.ts";
 
 describe("three nodes", () => {
-  test("all see who joins, leaves and changes, until the end of the process", async () => {
+  test("all see who joins, changes and leaves, by itself and by the end of its process", async () => {
     await using town = await Town.open();
-    const [a, b] = await town.three();
-    const [ann, bob] = [a.someone(), b.someone()];
+    const [a, b, c] = await town.three();
+    const [ann, bob] = [a.person(), b.person()];
     a.online.track(ann.pid, "room", "ann", { device: "phone" });
     a.online.track(ann.pid, "room", "guest", 1);
     b.online.track(bob.pid, "room", "guest", 2);
     await town.settle();
-    for (const seen of town.seen("room")) {
-      expect(seen).toEqual({ ann: [{ device: "phone" }], guest: expect.arrayContaining([1, 2]) });
+    for (const { online } of town.halls) {
+      expect(online.list("room").get("ann")).toEqual([{ device: "phone" }]);
+      expect([...(online.list("room").get("guest") ?? [])].sort()).toEqual([1, 2]);
     }
-    a.online.update(ann.pid, "room", "ann", { device: "web" });
-    a.online.untrack(ann.pid, "room", "guest");
+    const told = c.follow("room");
+    expect(a.online.update(ann.pid, "room", "ann", { device: "web" })).toBe(true);
     await town.settle();
-    expect(new Set(town.seen("room").map((seen) => JSON.stringify(Object.entries(seen).sort())))).toEqual(
-      new Set([
-        JSON.stringify([
-          ["ann", [{ device: "web" }]],
-          ["guest", [2]],
-        ]),
-      ]),
-    );
+    expect(a.online.untrack(ann.pid, "room", "guest")).toBe(true);
+    await town.settle();
+    await ann.end();
+    await town.settle();
+    expect(told).toEqual(["-ann +ann", "-guest", "-ann"]);
+    for (const { online } of town.halls) expect([...online.list("room")]).toEqual([["guest", [2]]]);
   });
+
+  test("are told at once what happens in one turn as one change, without those who came and went in it", async () => {
+    await using town = await Town.open();
+    const [a, b] = await town.three();
+    const told = b.follow("room");
+    const [ann] = a.people("room", ["ann", "bob", "cid"]);
+    a.online.untrack(ann?.pid as Pid);
+    await town.settle();
+    expect(told).toEqual(["+bob +cid"]);
+  });
+
+  test("one that joins late has what the others have, with no heartbeat in between", async () => {
+    await using town = await Town.withoutTime();
+    const a = await town.add("a");
+    const b = await town.add("b");
+    a.people("room", ["ann"]);
+    b.people("room", ["bob"]);
+    const c = await town.add("c");
+    expect(c.keys("room")).toEqual(["ann", "bob"]);
+    c.people("room", ["cid"]);
+    await town.settle();
+    expect(town.keys("room")).toEqual([
+      ["ann", "bob", "cid"],
+      ["ann", "bob", "cid"],
+      ["ann", "bob", "cid"],
+    ]);
+  });
+
+  test("a node that is gone takes its entries with it, and each of them leaves once", async () => {
+    await using town = await Town.withoutTime();
+    const [a, b, c] = await town.three();
+    a.people("room", ["ann"]);
+    c.people("room", ["cid", "cleo"]);
+    c.people("hall", ["cid"]);
+    await town.settle();
+    const [room, hall] = [b.follow("room"), b.follow("hall")];
+    await town.crash(c);
+    expect(town.keys("room")).toEqual([["ann"], ["ann"]]);
+    await town.settle();
+    await town.pass(60_000, 30_000);
+    expect([room, hall]).toEqual([["-cid -cleo"], ["-cid"]]);
+  });
+
+  test("agree after a cut in which both sides went on, and one that comes back joins once", async () => {
+    await using town = await Town.withoutTime();
+    const [a, b, c] = await town.three();
+    const [ann] = a.people("room", ["ann", "bob"]);
+    const [cid] = c.people("room", ["cid", "cleo"]);
+    await town.settle();
+    const [atB, atC] = [b.follow("room"), c.follow("room")];
+    await town.cut(c);
+    expect(town.keys("room")).toEqual([
+      ["ann", "bob"],
+      ["ann", "bob"],
+      ["cid", "cleo"],
+    ]);
+    await ann?.end();
+    a.people("room", ["dan"]);
+    c.online.untrack(cid?.pid as Pid);
+    c.people("room", ["eve"]);
+    await town.settle([a, b]);
+    await town.mend(c);
+    const all = ["bob", "cleo", "dan", "eve"];
+    expect(town.keys("room")).toEqual([all, all, all]);
+    expect(atB).toEqual(["-cid -cleo", "-ann", "+dan", "+cleo +eve"]);
+    expect(atC).toEqual(["-ann -bob", "-cid", "+eve", "+bob +dan"]);
+  });
+
+  test("a node that is replaced over and over leaves nothing behind, and nobody has anything to ask afterwards", async () => {
+    await using town = await Town.withoutTime({ permdownMs: 60_000 });
+    const a = await town.add("a");
+    const b = await town.add("b");
+    const keysOf = (life: number): string[] => Array.from({ length: 60 }, (_, at) => `${life}/${at}`).sort();
+    const told = a.follow("room");
+    a.people("room", ["ann"]);
+    for (let life = 0; life < 4; life++) {
+      const c = await town.add("c");
+      c.people("room", keysOf(life));
+      await town.settle();
+      const all = [...keysOf(life), "ann"];
+      expect(town.keys("room")).toEqual([all, all, all]);
+      await town.crash(c);
+      expect(town.keys("room")).toEqual([["ann"], ["ann"]]);
+    }
+    const c = await town.add("c");
+    await town.pass(3_000, 1_500);
+    const questions = await Promise.all(town.halls.map((hall) => hall.statistics()));
+    await town.pass(9_000, 1_500);
+    expect(await Promise.all(town.halls.map((hall) => hall.statistics()))).toEqual(questions);
+    expect(questions.map(({ away, up }) => [up, away])).toEqual([
+      [2, 4],
+      [2, 4],
+      [2, 0],
+    ]);
+    expect(told.join(" ").split(" ").sort()).toEqual(
+      [0, 1, 2, 3]
+        .flatMap(keysOf)
+        .flatMap((key) => [`+${key}`, `-${key}`])
+        .concat("+ann")
+        .sort(),
+    );
+    expect([b, c].map(({ at }) => at.reports)).toEqual([[], []]);
+    await town.pass(60_000, 15_000);
+    expect((await a.statistics()).away).toBe(0);
+  });
+
+  test("one that is stopped says goodbye, and says what it has when it is started again", async () => {
+    await using town = await Town.withoutTime();
+    const [a, b, c] = await town.three();
+    a.people("room", ["ann"]);
+    const [cid, cleo] = c.people("room", ["cid", "cleo"]);
+    await town.settle();
+    const told = b.follow("room");
+    await c.at.run(() => c.sup.terminateChild("online"));
+    await town.settle();
+    expect(a.keys("room")).toEqual(["ann"]);
+    await cid?.end();
+    await c.at.run(() => c.sup.restartChild("online"));
+    await town.settle();
+    expect(town.keys("room")).toEqual([
+      ["ann", "cleo"],
+      ["ann", "cleo"],
+      ["ann", "cleo"],
+    ]);
+    expect(told).toEqual(["-cid -cleo", "+cleo"]);
+    await cleo?.end();
+    await town.settle();
+    expect(b.keys("room")).toEqual(["ann"]);
+  });
+});
+
+describe("a process of a presence that crashes", () => {
+  test("loses nothing: what is tracked, what the others told, and what happened meanwhile", async () => {
+    await using town = await Town.withoutTime();
+    const [a, b, c] = await town.three();
+    const [ann] = a.people("room", ["ann", "anton"]);
+    b.people("room", ["bob"]);
+    await town.settle();
+    const [atA, atC] = [a.follow("room"), c.follow("room")];
+    await a.kill();
+    a.people("room", ["abe"]);
+    await ann?.end();
+    expect(a.keys("room")).toEqual(["abe", "anton", "bob"]);
+    b.people("room", ["ben"]);
+    await town.settle();
+    const all = ["abe", "anton", "ben", "bob"];
+    expect(town.keys("room")).toEqual([all, all, all]);
+    expect(atA).toEqual(["+abe", "-ann", "+ben"]);
+    expect(atC.join(" ").split(" ").sort()).toEqual(["+abe", "+ben", "-ann"]);
+  });
+});
+
+describe("a heartbeat", () => {
+  test("finds what was missed", async () => {
+    await using town = await Town.withoutTime();
+    const [a, b, c] = await town.three();
+    const [ann] = a.people("room", ["ann", "bob"]);
+    await town.settle();
+    a.deaf = true;
+    await ann?.end();
+    a.people("room", ["cid"]);
+    await town.settle();
+    a.deaf = false;
+    a.people("room", ["dan"]);
+    const [atB, atC] = [b.follow("room"), c.follow("room")];
+    await town.settle();
+    expect([atB, atC]).toEqual([["-ann +cid +dan"], ["-ann +cid +dan"]]);
+    a.deaf = true;
+    a.people("room", ["eve"]);
+    await town.settle();
+    expect(b.keys("room")).not.toContain("eve");
+    a.deaf = false;
+    await town.pass(1_500);
+    expect(town.keys("room")).toEqual(new Array(3).fill(["bob", "cid", "dan", "eve"]));
+  });
+
+  test("that does not come makes entries leave after a while, and one that comes again brings them back", async () => {
+    await using town = await Town.withoutTime({ downMs: 10_000 });
+    const [a, b, c] = await town.three();
+    c.people("room", ["cid"]);
+    await town.settle();
+    const told = b.follow("room");
+    c.deaf = true;
+    await town.pass(9_000, 1_500);
+    expect([a.keys("room"), told]).toEqual([["cid"], []]);
+    await town.pass(3_000);
+    expect([a.keys("room"), told]).toEqual([[], ["-cid"]]);
+    c.deaf = false;
+    await town.pass(1_500);
+    expect([a.keys("room"), told]).toEqual([["cid"], ["-cid", "+cid"]]);
+  });
+});
+
+describe("10 000 entries", () => {
+  const keys = Array.from({ length: 10_000 }, (_, at) => `k${String(at).padStart(4, "0")}`);
+
+  test("reach one that joins, and what changes meanwhile reaches it too", async () => {
+    await using town = await Town.open();
+    const a = await town.add("a");
+    const people = a.people("room", keys);
+    const b = await town.add("b");
+    a.online.untrack(people[0]?.pid as Pid);
+    for (const { pid } of people.slice(1, 100)) a.online.untrack(pid);
+    a.people("room", ["late"]);
+    await town.until(() => b.online.list("room").has("late"));
+    expect(b.keys("room")).toEqual([...keys.slice(100), "late"]);
+  });
+
+  test("are told in parts of a bounded size", async () => {
+    await using town = await Town.open();
+    const a = await town.add("a");
+    const b = await town.add("b");
+    a.people("room", keys);
+    const sizes = await b.at.run(async (self: Self<unknown>) => {
+      const ask = { type: "presence_ask", from: self.pid, replica: "b/test", clock: 0, ref: 7, have: 0 };
+      send(remote("online", a.at.name), ask as never);
+      for (const parts: number[] = []; ; ) {
+        const answer = (await self.receive({ type: "presence_answer" } as never)) as never as {
+          joins: readonly unknown[];
+          last: boolean;
+        };
+        parts.push(answer.joins.length);
+        if (answer.last) return parts;
+      }
+    });
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(keys.length);
+    expect([sizes.length > 3, Math.max(...sizes) < 5_000]).toEqual([true, true]);
+  });
+});
+
+test("presences of other names, and of other PubSubs, do not hear of each other", async () => {
+  await using town = await Town.open();
+  const a = await town.add("a");
+  const b = await town.add("b");
+  const others = await Promise.all(
+    [a, b].map(({ at }, index) =>
+      at.run(async () => {
+        const other = presence({ name: "other", pubsub: pubsub({ name: `other ${index}` }), node: at.local });
+        const children = () => [other.child()];
+        await supervisor({ name: "others", strategy: "one_for_one", children }).start();
+        return other;
+      }),
+    ),
+  );
+  a.people("room", ["ann"]);
+  others[0]?.track(a.person().pid, "room", "other", 1);
+  await town.settle();
+  expect(town.keys("room")).toEqual([["ann"], ["ann"]]);
+  expect(others.map((other) => other.list("room").size)).toEqual([1, 0]);
+});
+
+test("what other nodes say and nobody can read is reported, and changes nothing", async () => {
+  await using town = await Town.open();
+  const a = await town.add("a");
+  const b = await town.add("b");
+  b.people("room", ["bob"]);
+  await town.settle();
+  const pid = a.at.local.names.get("online")?.pid;
+  const from = b.at.local.names.get("probe")?.pid as Pid;
+  const says = { from, replica: "x/1" };
+  const strange: readonly unknown[] = [
+    null,
+    "text",
+    [],
+    { type: "presence_clock" },
+    { type: "presence_clock", ...says, clock: -1 },
+    { type: "presence_clock", ...says, replica: 7, clock: 1 },
+    { type: "presence_gone", ...says, clock: 1.5 },
+    { type: "presence_delta", ...says, after: 0, upTo: 1 },
+    { type: "presence_delta", ...says, after: 2, upTo: 1, joins: [], leaves: [] },
+    { type: "presence_delta", ...says, after: 0, upTo: 1, joins: [[1, "room"]], leaves: [] },
+    { type: "presence_delta", ...says, after: 0, upTo: 1, joins: [[2, "room", "x", 1]], leaves: [] },
+    { type: "presence_delta", ...says, after: 0, upTo: 1, joins: [], leaves: ["1"] },
+    { type: "presence_ask", ...says, clock: 1, ref: 1 },
+    { type: "presence_answer", ...says, ref: 1, after: 0, upTo: 1, joins: [], leaves: [] },
+    { type: "presence_of_a_later_version", ...says },
+  ];
+  await b.at.run(() => {
+    for (const message of strange) send(remote("online", a.at.name), message as never);
+  });
+  await town.until(() => a.at.reports.length >= strange.length);
+  expect(a.at.reports.map((report) => (report as { text?: string }).text)).toEqual(
+    strange.map(() => "got a message that it cannot read"),
+  );
+  expect([a.keys("room"), (await a.statistics()).up, b.at.reports]).toEqual([["bob"], 1, []]);
+  expect(a.at.local.names.get("online")?.pid).toBe(pid);
 });

@@ -29,7 +29,7 @@ export interface PresenceOptions {
   readonly pubsub: PubSub;
   /** Milliseconds between two heartbeats, by which a node finds out that it has missed something. Default 1 500. */
   readonly heartbeatMs?: number;
-  /** Milliseconds of silence after which a node's entries do not count. Default 30 000. */
+  /** Milliseconds of silence after which a node's entries do not count; more than `heartbeatMs`. Default 30 000. */
   readonly downMs?: number;
   /** Milliseconds for which the entries of a node that is gone are kept, should it come back. Default 1 200 000. */
   readonly permdownMs?: number;
@@ -262,16 +262,17 @@ function checkedRules(options: PresenceOptions): PresenceRules {
   const { name, pubsub } = options;
   if (typeof name !== "string" || name === "") throw badOption("name", String(name), "a text that is not empty");
   if (typeof pubsub?.topic !== "function") throw badOption("pubsub", String(pubsub), "one that pubsub() has made");
+  const heartbeatMs = moreThan(0, "heartbeatMs", options.heartbeatMs ?? DEFAULT_HEARTBEAT_MS);
   return {
     name,
     pubsub,
-    heartbeatMs: positive("heartbeatMs", options.heartbeatMs ?? DEFAULT_HEARTBEAT_MS),
-    downMs: positive("downMs", options.downMs ?? DEFAULT_DOWN_MS),
-    permdownMs: positive("permdownMs", options.permdownMs ?? DEFAULT_PERMDOWN_MS),
+    heartbeatMs,
+    downMs: moreThan(heartbeatMs, "downMs", options.downMs ?? DEFAULT_DOWN_MS),
+    permdownMs: moreThan(0, "permdownMs", options.permdownMs ?? DEFAULT_PERMDOWN_MS),
   };
 }
 
-function positive(option: string, got: number): number {
-  if (Number.isFinite(got) && got > 0) return got;
-  throw badOption(option, String(got), "milliseconds, more than 0");
+function moreThan(least: number, option: string, got: number): number {
+  if (Number.isFinite(got) && got > least) return got;
+  throw badOption(option, String(got), `milliseconds, more than ${least}`);
 }
