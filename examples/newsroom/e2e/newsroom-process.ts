@@ -18,14 +18,14 @@ export function startNewsroom(dataDirectory: string): Promise<RunningNewsroom> {
 }
 
 /** Three nodes behind one address, as `npm start` does it. Resolves when all of them are open. */
-export function startTown(dataDirectory: string): Promise<RunningNewsroom> {
-  return start("../src/start.ts", / newsroom {2}3 nodes at (http:\/\/\S+)/, dataDirectory);
+export function startTown(dataDirectory: string, env?: Readonly<Record<string, string>>): Promise<RunningNewsroom> {
+  return start("../src/start.ts", / newsroom {2}3 nodes at (http:\/\/\S+)/, dataDirectory, env);
 }
 
-async function start(entry: string, announced: RegExp, dataDirectory: string): Promise<RunningNewsroom> {
+async function start(entry: string, announced: RegExp, dataDirectory: string, env = {}): Promise<RunningNewsroom> {
   const main = fileURLToPath(new URL(entry, import.meta.url));
   const child = spawn(process.execPath, ["--conditions=@interlock/source", main], {
-    env: { ...process.env, PORT: "0", HOST: "127.0.0.1", NEWSROOM_DATA: dataDirectory, NO_COLOR: "1" },
+    env: { ...process.env, PORT: "0", HOST: "127.0.0.1", NEWSROOM_DATA: dataDirectory, NO_COLOR: "1", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let log = "";

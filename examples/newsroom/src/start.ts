@@ -17,6 +17,9 @@ const {
   NEWSROOM_DATA: dataDirectory,
   NEWSROOM_LEASES: leases,
   NEWSROOM_NODES: nodes = "3",
+  // Both are only for who wants to join with a node of their own, an Erlang shell say.
+  NEWSROOM_EPMD_PORT: epmdPort = "0",
+  INTERLOCK_COOKIE: cookie,
 } = process.env;
 const config = newsroomConfig.parse({ port, host, dataDirectory, leases });
 
@@ -45,6 +48,8 @@ try {
     nodes: Number(nodes),
     host: config.host,
     port: config.port,
+    epmdPort: Number(epmdPort),
+    ...(cookie !== undefined && { cookie }),
     // Each takes any port that is free; the launcher's is the one that visitors know.
     env: { PORT: "0", HOST: "127.0.0.1", NEWSROOM_ARCHIVE: "elsewhere", NEWSROOM_LEASES: config.leases },
     beside: openArchive,

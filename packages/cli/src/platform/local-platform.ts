@@ -12,6 +12,10 @@ import { type Action, type Desired, defaultLimits, type Limits, plan, startDueMs
 import type { LaunchedNode, NodeSpec, Platform, PlatformNode } from "./platform.ts";
 
 export interface LocalPlatformOptions {
+  /** The secret that the nodes share; default one that nobody else knows. */
+  readonly cookie?: string;
+  /** Where the name server of the nodes listens; default any port that is free. */
+  readonly epmdPort?: number;
   readonly limits?: Partial<Limits>;
   /** Milliseconds that the main thread of a node may hang before the node is killed; 0 is for ever. Default 10 000. */
   readonly hangMs?: number;
@@ -29,7 +33,7 @@ const DEFAULT_HANG_MS = 10_000;
  * started again, after pauses that grow while it goes on dying; and when this program ends, however it ends, so do they.
  */
 export async function localPlatform(options: LocalPlatformOptions = {}): Promise<Platform> {
-  const epmd = await startEpmd(nodePorts, { host: HOST, port: 0 });
+  const epmd = await startEpmd(nodePorts, { host: HOST, port: options.epmdPort ?? 0 });
   const platform = new LocalPlatform(options, epmd);
   const control = await startControlServer(platform, secret()).catch(async (error: unknown) => {
     await epmd.close();
@@ -52,7 +56,7 @@ class LocalPlatform implements Platform {
   readonly #runtime: Pick<Runtime, "clock" | "timers">;
   readonly #output: { readonly stdout: Writable; readonly stderr: Writable };
   readonly #epmd: Listener;
-  readonly #cookie = secret();
+  readonly #cookie: string;
   readonly #watchers = new Set<(node: PlatformNode) => void>();
   readonly #records = new Map<string, NodeRecord>();
   readonly #running = new Map<string, Running>();
@@ -66,13 +70,14 @@ class LocalPlatform implements Platform {
   #wake: unknown;
 
   constructor(options: LocalPlatformOptions, epmd: Listener) {
-    const { hangMs = DEFAULT_HANG_MS, limits, runtime = nodeRuntime } = options;
+    const { cookie = secret(), hangMs = DEFAULT_HANG_MS, limits, runtime = nodeRuntime } = options;
     const { stderr = process.stderr, stdout = process.stdout } = options;
     this.#hangMs = hangMs;
     this.#limits = { ...defaultLimits, ...limits };
     this.#runtime = runtime;
     this.#output = { stdout, stderr };
     this.#epmd = epmd;
+    this.#cookie = cookie;
   }
 
   async start(spec: NodeSpec): Promise<void> {
