@@ -26,8 +26,12 @@ refused() ->
     io:format("refused: ~s~n", [net_adm:ping(list_to_atom(Node))]),
     halt().
 
+%%% A node that breaks down.
+broken() -> erlang:halt("broken on purpose").
+
 run(Name) ->
-    {Pid, Ref} = spawn_monitor(fun() -> ?MODULE:Name(), exit(passed) end),
+    Module = case erlang:function_exported(?MODULE, Name, 0) of true -> ?MODULE; false -> global_checks end,
+    {Pid, Ref} = spawn_monitor(fun() -> Module:Name(), exit(passed) end),
     receive
         {'DOWN', Ref, process, Pid, passed} -> io:format("~s: ok~n", [Name]);
         {'DOWN', Ref, process, Pid, Reason} -> io:format("~s: not ok, ~0tP~n", [Name, Reason, 60])

@@ -57,6 +57,11 @@ describe.each(found.map((erlang) => [erlang.release, erlang] as const))("Erlang/
     expect(node.running).toBe(true);
   });
 
+  test("these checks tell of an Erlang that breaks down at once", { timeout: LIMIT_MS }, async () => {
+    await using broken = startErlang(erlang, "broken@127.0.0.1", epmdPort, compiled, ["broken"]);
+    await expect(broken.line("nothing")).rejects.toThrow("Slogan: broken on purpose");
+  });
+
   test.skipIf(!hasElixir(erlang))("GenServer.call of Elixir is answered", { timeout: LIMIT_MS }, () =>
     elixirCalls(erlang, epmdPort),
   );

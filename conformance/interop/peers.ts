@@ -1,6 +1,6 @@
 /** The real peers of the interop tests: which Erlangs there are, and nodes of theirs and of ours as child processes. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -43,14 +43,18 @@ function within(root: string, command: string, args: readonly string[]): [string
   return root === "/" ? [command, [...args]] : ["chroot", [root, command, ...args]];
 }
 
+const DUMP = "erl_crash.dump";
+
 /** Compiles checks.erl into a folder that `erlang` sees; there are certificates of both sides as well. */
 export class CompiledChecks implements Disposable {
   /** The folder, as it is called within the root. */
   readonly path: string;
   /** The same folder, as it is called here. */
   readonly folder: string;
+  readonly #release: string;
 
-  constructor({ root }: Erlang) {
+  constructor({ release, root }: Erlang) {
+    this.#release = release;
     const parent = root === "/" ? tmpdir() : join(root, "tmp");
     mkdirSync(parent, { recursive: true });
     this.folder = mkdtempSync(join(parent, "interlock-interop-"));
@@ -77,6 +81,16 @@ export class CompiledChecks implements Disposable {
     for (const [name, content] of Object.entries(written)) writeFileSync(join(this.folder, name), content);
   }
 
+  /** What a node of Erlang that broke down has left: its slogan. The dump is kept for a closer look. */
+  readonly crash = (): string => {
+    const dump = join(this.folder, DUMP);
+    if (!existsSync(dump)) return "";
+    const kept = join(tmpdir(), `interlock-otp-${this.#release}.dump`);
+    copyFileSync(dump, kept);
+    const slogan = /^Slogan: .*$/m.exec(readFileSync(dump, "latin1"))?.[0] ?? "a dump without a slogan";
+    return `${slogan} (all of it is in ${kept})`;
+  };
+
   [Symbol.dispose](): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -92,16 +106,33 @@ export async function freePort(): Promise<number> {
   return bound.port;
 }
 
-/** A program that is read line by line. */
+/** A program is given up when a line is awaited and none has come for so long: more than checks.erl gives one check. */
+const SILENCE_MS = 75_000;
+/** For what is still in the pipes of a program that has ended. */
+const LAST_WORDS_MS = 1_000;
+
+/**
+ * A program that is read line by line. When it ends, or hangs, whoever waits for a line is told at once, with what it said
+ * last: a virtual machine that is broken neither ends nor answers.
+ */
 export class Program implements AsyncDisposable {
   readonly #child: ChildProcess;
-  readonly #ended: Promise<void>;
+  /** What else there is to say of its end. */
+  readonly #postMortem: () => string;
+  readonly #ended = Promise.withResolvers<void>();
   readonly #waiting = new Map<string, { resolve(rest: string): void; reject(error: Error): void }>();
   readonly #lines = new Map<string, string>();
   #said = "";
-  #over = false;
+  #end: Error | undefined;
+  #silence: NodeJS.Timeout | undefined;
 
-  constructor(command: string, args: readonly string[], environment: Readonly<Record<string, string>>) {
+  constructor(
+    command: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>>,
+    postMortem: () => string = () => "",
+  ) {
+    this.#postMortem = postMortem;
     this.#child = spawn(command, args, { env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "pipe"] });
     let rest = "";
     this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => {
@@ -112,54 +143,69 @@ export class Program implements AsyncDisposable {
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#said += text;
     });
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#ended = promise;
-    const over = (): void => {
-      this.#over = true;
-      for (const { reject } of this.#waiting.values()) reject(this.#endedError());
-      resolve();
-    };
-    this.#child.once("error", over).once("close", over);
+    this.#child.once("error", (error) => this.#over(error.message));
+    this.#child.once("close", (code, signal) => this.#over(signal ?? `exit ${code}`));
+    // Its own end is the end, though children of its that live on hold its pipes open.
+    this.#child.once("exit", () => setTimeout(this.#hangUp, LAST_WORDS_MS).unref());
   }
+
+  readonly #hangUp = (): void => {
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
+  };
 
   #line(line: string): void {
     this.#said += `${line}\n`;
+    this.#listen();
     const at = line.indexOf(": ");
     if (at < 0) return;
     const [key, rest] = [line.slice(0, at), line.slice(at + 2)];
     this.#lines.set(key, rest);
     this.#waiting.get(key)?.resolve(rest);
     this.#waiting.delete(key);
+    if (this.#waiting.size === 0) clearTimeout(this.#silence);
   }
 
-  #endedError(): Error {
-    return new Error(`${this.#child.spawnfile} has ended: ${this.#said.slice(-4_000)}`);
+  #listen(): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => {
+      this.#said += `No line for ${SILENCE_MS / 1_000} s: it hangs.\n`;
+      this.#child.kill("SIGUSR1"); // Erlang leaves a dump then, if it can.
+      this.#silence = setTimeout(() => this.#child.kill("SIGKILL"), SILENCE_MS / 5);
+    }, SILENCE_MS);
   }
 
-  get pid(): number | undefined {
-    return this.#child.pid;
+  #over(how: string): void {
+    clearTimeout(this.#silence);
+    this.#end = new Error(
+      `${this.#child.spawnfile} has ended (${how}). ${this.#postMortem()}\n${this.#said.slice(-4_000)}`,
+    );
+    for (const { reject } of this.#waiting.values()) reject(this.#end);
+    this.#waiting.clear();
+    this.#ended.resolve();
   }
 
   get running(): boolean {
-    return !this.#over;
+    return this.#end === undefined;
   }
 
   /** Resolves with the rest of the line `KEY: rest`, whenever it was printed. */
   line(key: string): Promise<string> {
     const known = this.#lines.get(key);
     if (known !== undefined) return Promise.resolve(known);
-    if (this.#over) return Promise.reject(this.#endedError());
+    if (this.#end !== undefined) return Promise.reject(this.#end);
+    this.#listen();
     return new Promise((resolve, reject) => this.#waiting.set(key, { resolve, reject }));
   }
 
   get ended(): Promise<void> {
-    return this.#ended;
+    return this.#ended.promise;
   }
 
   /** As `kill -9`. */
   async kill(): Promise<void> {
     this.#child.kill("SIGKILL");
-    await this.#ended;
+    await this.ended;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -177,7 +223,7 @@ export async function startInteropNode(name: string, epmdPort: number, tls?: str
   return program;
 }
 
-/** Neither cookies nor dumps are left anywhere. */
+/** Neither cookies nor dumps are left at home. */
 const quiet = { HOME: "/tmp", ERL_CRASH_DUMP: "/dev/null", ERL_CRASH_DUMP_BYTES: "0" };
 
 /** A node of Erlang that runs `checks:Function()` with these arguments. */
@@ -185,7 +231,7 @@ export function startErlang(
   { root }: Erlang,
   name: string,
   epmdPort: number,
-  { path }: CompiledChecks,
+  { crash, path }: CompiledChecks,
   [run, ...args]: readonly [string, ...string[]],
   secure = false,
 ): Program {
@@ -193,7 +239,8 @@ export function startErlang(
   const node = ["-noinput", "-start_epmd", "false", "-name", name, "-setcookie", COOKIE, "-pa", path];
   const kernel = ["-kernel", "net_ticktime", "4", "inet_dist_use_interface", "{127,0,0,1}"];
   const [command, all] = within(root, "erl", [...node, ...kernel, ...tls, "-s", "checks", run, "-extra", ...args]);
-  return new Program(command, all, { ...quiet, ERL_EPMD_PORT: String(epmdPort) });
+  const dump = { ERL_CRASH_DUMP: join(path, DUMP), ERL_CRASH_DUMP_BYTES: "20000000", ERL_CRASH_DUMP_SECONDS: "20" };
+  return new Program(command, all, { ...quiet, ...dump, ERL_EPMD_PORT: String(epmdPort) }, crash);
 }
 
 /** A node of Elixir that evaluates `code`. */
