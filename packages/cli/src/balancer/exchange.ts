@@ -85,8 +85,6 @@ export function exchange(request: IncomingMessage, response: ServerResponse, opt
     });
     sending.on("error", (error) => {
       request.unpipe(sending);
-      // Unread, the rest of the body would hold the visitor's connection.
-      if (isAnswered) request.resume();
       if (isAnswered || response.destroyed) return;
       if (error instanceof CliError) return refuse(response, error);
       const failure = lost(taken.id, error);

@@ -89,12 +89,14 @@ describe("a visitor who leaves HTTP", () => {
     expect([answer.headers["x-interlock-node"], await text(socket)]).toEqual(["a-2", "two"]);
   });
 
-  test("is told when no node is there", async () => {
+  test("is told when no node is there, and let go", async () => {
     await using site = await Site.open();
-    const sending = site.send("/", { headers });
-    sending.end();
-    const { body, status } = await answerOf(sending);
-    expect([status, JSON.parse(body)]).toEqual([503, expect.objectContaining({ code: "INTERLOCK_NO_NODE_READY" })]);
+    const { hostname, port } = new URL(site.balancer.url);
+    const socket = connect(Number(port), hostname);
+    socket.write("GET / HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n");
+    const said = await text(socket);
+    expect(said).toContain("HTTP/1.1 503 Service Unavailable\r\n");
+    expect(said).toContain('"code":"INTERLOCK_NO_NODE_READY"');
   });
 
   test("keeps a node that drains, and leaves it when it has ended", async () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ended, type NodeRecord, newRecord, said, signalled, started, stateOf } from "./node-record.ts";
-import { type Desired, defaultLimits, type Limits, plan } from "./plan.ts";
+import { type Desired, defaultLimits, type Limits, type Plan, plan } from "./plan.ts";
 
 /** What happens, apart from what the platform does; ids are those of three nodes. */
 const id = fc.constantFrom("a-1", "a-2", "a-3");
@@ -139,6 +139,32 @@ describe("the plan, whatever happens", () => {
         expect(new Map(states as [string, string][])).toEqual(new Map(known as [string, string][]));
       }),
     );
+  });
+});
+
+describe("a node that is told to end", () => {
+  const told = signalled(said(started(newRecord("a-1"), 0), "ready"), "SIGTERM", 1_000);
+  const planAt = (nowMs: number, want: "running" | "stopped", haste: Desired["haste"] = 0, record = told): Plan =>
+    plan({ nodes: new Map([["a-1", want]]), haste }, new Map([["a-1", record]]), nowMs, defaultLimits);
+  const [kill, tell] = (["SIGKILL", "SIGTERM"] as const).map((signal) => ({ type: "signal", id: "a-1", signal }));
+
+  test("is killed after its grace, also when it is wanted again meanwhile", () => {
+    for (const want of ["stopped", "running"] as const) {
+      expect(planAt(10_999, want)).toEqual({ actions: [], wakeMs: 11_000 });
+      expect(planAt(11_000, want)).toEqual({ actions: [kill], wakeMs: undefined });
+    }
+  });
+
+  test("is told again when it shall hurry, has less time then, and is killed when it shall go at once", () => {
+    expect(planAt(1_001, "stopped", 1)).toEqual({ actions: [tell], wakeMs: undefined });
+    expect(planAt(1_002, "stopped", 1, signalled(told, "SIGTERM", 1_001))).toEqual({ actions: [], wakeMs: 3_001 });
+    expect(planAt(1_002, "stopped", 2)).toEqual({ actions: [kill], wakeMs: undefined });
+  });
+
+  test("does not become ready again by saying so", () => {
+    const drains = said(started(newRecord("a-1"), 0), "draining");
+    expect(stateOf(said(drains, "ready"), true)).toBe("draining");
+    expect(stateOf(said(told, "ready"), true)).toBe("draining");
   });
 });
 
