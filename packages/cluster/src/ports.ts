@@ -3,12 +3,20 @@
  * of its own. Clock and timers come from the core's Runtime. No other file here touches a socket, a file or the environment.
  */
 
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { Resolver as DnsResolver } from "node:dns/promises";
 import { watch } from "node:fs";
 import { link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { createConnection, createServer, isIP, type Socket as NetSocket, type Server } from "node:net";
+import {
+  createConnection,
+  createServer,
+  isIP,
+  Socket as NetSocket,
+  type OnReadOpts,
+  type Server,
+  type SocketConstructorOpts,
+} from "node:net";
 import { dirname } from "node:path";
 import {
   checkServerIdentity,
@@ -28,6 +36,8 @@ export interface Address {
 export interface SocketEvents {
   /** Bytes, valid until the call returns unless copied. */
   data(bytes: Uint8Array): void;
+  /** Where the next bytes are best read to; `data` has a part of it then. A socket may read them elsewhere all the same. */
+  room?(): Uint8Array | undefined;
   /** Some of what was written has left this program. */
   drained(): void;
   /** The end, once; with the error if it was one. */
@@ -105,13 +115,48 @@ export interface SecureListening {
   readonly refused: (error: Error, remote: string) => void;
 }
 
+/** For all sockets: each hands on what it has read before another one reads. */
+const readBuffer = Buffer.allocUnsafeSlow(65_536);
+
+/** Reads for one socket. Without it Node.js allocates 64 KiB for every read, and collecting them takes longer than reading. */
+class SocketReader implements OnReadOpts {
+  events: SocketEvents | undefined;
+
+  readonly buffer = (): Uint8Array => this.events?.room?.() ?? readBuffer;
+
+  readonly callback = (bytes: number, buffer: Uint8Array): boolean => {
+    this.events?.data(buffer.subarray(0, bytes));
+    return true;
+  };
+}
+
+/** What Node.js has no types for. */
+interface OwnsHandle {
+  _handle?: object | null;
+}
+
+/**
+ * A connection that was accepted and paused, with a reader. Node.js offers one only to those who dial, so the handle moves
+ * into a socket of our own. Without such a handle, should a Node.js have none, everything works but its reads allocate.
+ */
+function withReader(accepted: NetSocket, reader: SocketReader): NetSocket {
+  const { _handle: handle } = accepted as OwnsHandle;
+  if (handle === undefined || handle === null) return accepted;
+  (accepted as OwnsHandle)._handle = null;
+  accepted.destroy();
+  return new NetSocket({ handle, onread: reader, pauseOnCreate: true } as SocketConstructorOpts);
+}
+
 class NodeSocket implements Socket {
   readonly #socket: NetSocket;
+  readonly #reader: SocketReader | undefined;
   #failure: Error | undefined;
   #written: (() => void) | undefined;
 
-  constructor(socket: NetSocket) {
+  /** `reader`: what the socket was made with. */
+  constructor(socket: NetSocket, reader?: SocketReader) {
     this.#socket = socket;
+    this.#reader = reader;
     socket.setNoDelay(true);
     socket.setKeepAlive(true);
     socket.pause();
@@ -134,6 +179,8 @@ class NodeSocket implements Socket {
 
   open(events: SocketEvents): void {
     this.#written = (): void => events.drained();
+    if (this.#reader !== undefined) this.#reader.events = events;
+    // A socket with a reader has no such event.
     this.#socket.on("data", (bytes: Buffer) => events.data(bytes)).on("close", () => events.closed(this.#failure));
     this.#socket.resume();
   }
@@ -259,8 +306,14 @@ export const nodePorts: Ports = {
     unowned(
       () =>
         new Promise((resolve, reject) => {
-          const open = (socket: NetSocket): void => accepted(new NodeSocket(socket));
-          const server: Server = createServer(tls === undefined ? open : securing(tls, open));
+          const plain = (socket: NetSocket): void => {
+            const reader = new SocketReader();
+            accepted(new NodeSocket(withReader(socket, reader), reader));
+          };
+          const server: Server =
+            tls === undefined
+              ? createServer({ pauseOnConnect: true }, plain)
+              : createServer(securing(tls, (socket) => accepted(new NodeSocket(socket))));
           server.once("error", reject);
           server.listen({ host: at.host, port: at.port }, () => {
             server.off("error", reject);
@@ -281,9 +334,10 @@ export const nodePorts: Ports = {
         new Promise((resolve, reject) => {
           if (signal.aborted) return reject(signal.reason as Error);
           const { host, port } = to;
+          const reader = new SocketReader();
           const socket =
             credentials === undefined
-              ? createConnection({ host, port })
+              ? createConnection({ host, port, onread: reader })
               : connect({
                   minVersion: MIN_VERSION,
                   ...credentials(),
@@ -303,7 +357,7 @@ export const nodePorts: Ports = {
           socket.once(credentials === undefined ? "connect" : "secureConnect", () => {
             signal.removeEventListener("abort", aborted);
             socket.removeAllListeners("error");
-            resolve(new NodeSocket(socket));
+            resolve(new NodeSocket(socket, reader));
           });
         }),
     ),

@@ -96,6 +96,7 @@ export function shakeHands(
         failed(error as Error);
       }
     },
+    room: () => next?.room?.(),
     drained: () => pass((to) => to.drained()),
     closed: (error) => {
       failed(

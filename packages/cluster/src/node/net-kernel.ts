@@ -297,6 +297,7 @@ export class NetKernel implements Network, Receiver {
     this.#tell({ type: "nodeup", node: name, visible });
     hand({
       data: (bytes) => link.onData(bytes),
+      room: () => link.room,
       drained: () => link.onDrain(),
       closed: (error) => link.onClosed(error),
     });

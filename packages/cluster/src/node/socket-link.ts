@@ -76,6 +76,11 @@ export class SocketLink implements Link {
     for (const resolve of this.#drained.splice(0)) resolve();
   }
 
+  /** Where the socket had best read the next bytes to. */
+  get room(): Uint8Array | undefined {
+    return this.#open ? this.#connection.room : undefined;
+  }
+
   onData(bytes: Uint8Array): void {
     this.#received = true;
     if (!this.#open) return;
