@@ -1,6 +1,8 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createNode } from "@interlock/cluster";
+import { LocalNode } from "@interlock/core";
 import { afterEach, describe, expect, test } from "vitest";
 import { type LocalPlatformOptions, localPlatform } from "./local-platform.ts";
 import type { NodeSpec, Platform, PlatformNode } from "./platform.ts";
@@ -214,6 +216,22 @@ describe("a node of the platform", () => {
     const started = next(platform, "news-2", isReady);
     expect(await ask(url, "?act=start&id=news-2")).toBe("done");
     await started;
+  });
+
+  test("is of one cluster with the others, also after it was started again, and with guests", async () => {
+    const { platform } = await launch({ env: { MODE: "cluster" } });
+    await until(platform, allReady);
+    const connect = async (to: string): Promise<unknown> => {
+      const { url = "" } = nodeOf(platform, "news-1") as PlatformNode;
+      return (await fetch(`${url}/connect?to=${to}`)).json();
+    };
+    expect(await connect("news-2@127.0.0.1")).toEqual({ id: "news-1", nodes: ["news-2@127.0.0.1"] });
+    const again = next(platform, "news-2", isReady);
+    await platform.kill("news-2");
+    await again;
+    await using guest = await createNode({ ...platform.guest("desk"), local: new LocalNode() });
+    expect(await connect(guest.name)).toMatchObject({ nodes: expect.arrayContaining(["desk@127.0.0.1"]) });
+    expect(await connect("news-2@127.0.0.1")).toMatchObject({ nodes: expect.arrayContaining(["news-2@127.0.0.1"]) });
   });
 
   test("hears what could not be done", async () => {

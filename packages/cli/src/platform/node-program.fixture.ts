@@ -3,10 +3,16 @@ import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import type { NodeName } from "@interlock/core";
 import { draining, launchedNode, platform, ready } from "../child.ts";
 
 const { BYE = "", MODE = "plain" } = process.env;
-const id = launchedNode()?.id ?? "alone";
+
+const launched = launchedNode();
+const id = launched?.id ?? "alone";
+/** Of a cluster only where a test wants one. */
+const { createNode } = MODE === "cluster" ? await import("@interlock/cluster") : {};
+const node = launched && (await createNode?.(launched));
 
 const server = createServer(async (request, response) => {
   const { searchParams: query, pathname: path } = new URL(request.url ?? "/", "http://node");
@@ -14,6 +20,7 @@ const server = createServer(async (request, response) => {
   if (path === "/hang") for (;;);
   if (path === "/drain") draining();
   if (path === "/slow") await delay(Number(query.get("ms")));
+  if (path === "/connect") await node?.connect(query.get("to") as NodeName);
   if (path === "/events") return void response.write("data: open\n\n");
   if (path === "/platform") {
     const { kill, nodes, startAgain, stop } = platform() ?? {};
@@ -23,7 +30,7 @@ const server = createServer(async (request, response) => {
     const answer = await done?.catch((error: unknown) => ({ code: (error as { code: string }).code }));
     return void response.end(JSON.stringify(answer ?? "done"));
   }
-  response.end(JSON.stringify({ id, pid: process.pid, url: request.url, headers: request.headers }));
+  response.end(JSON.stringify({ id, nodes: node?.nodes("connected") }));
 });
 
 process.on("SIGTERM", () => {
