@@ -1,4 +1,4 @@
-import { type Pid, remote, type Self, send, supervisor } from "@interlock/core";
+import { exit, type Pid, remote, type Self, send, supervisor, sys } from "@interlock/core";
 import { describe, expect, test } from "vitest";
 
 import { pubsub } from "../pubsub/pubsub.ts";
@@ -39,13 +39,16 @@ describe("three nodes", () => {
     expect(told).toEqual(["+bob +cid"]);
   });
 
-  test("one that joins late has what the others have, with no heartbeat in between", async () => {
+  test.each([
+    ["joins", false],
+    ["starts its presence", true],
+  ])("one that %s late has what the others have, with no heartbeat in between", async (_what, late) => {
     await using town = await Town.withoutTime();
     const a = await town.add("a");
     const b = await town.add("b");
     a.people("room", ["ann"]);
     b.people("room", ["bob"]);
-    const c = await town.add("c");
+    const c = await town.add("c", { late });
     expect(c.keys("room")).toEqual(["ann", "bob"]);
     c.people("room", ["cid"]);
     await town.settle();
@@ -141,11 +144,14 @@ describe("three nodes", () => {
     const [cid, cleo] = c.people("room", ["cid", "cleo"]);
     await town.settle();
     const told = b.follow("room");
+    const { clock } = await c.statistics();
     await c.at.run(() => c.sup.terminateChild("online"));
     await town.settle();
     expect(a.keys("room")).toEqual(["ann"]);
     await cid?.end();
     await c.at.run(() => c.sup.restartChild("online"));
+    // One more than the leave: should the goodbye arrive after this, it is known to be an old one.
+    expect((await c.statistics()).clock).toBe(clock + 2);
     await town.settle();
     expect(town.keys("room")).toEqual([
       ["ann", "cleo"],
@@ -177,6 +183,45 @@ describe("a process of a presence that crashes", () => {
     expect(town.keys("room")).toEqual([all, all, all]);
     expect(atA).toEqual(["+abe", "-ann", "+ben"]);
     expect(atC.join(" ").split(" ").sort()).toEqual(["+abe", "+ben", "-ann"]);
+  });
+
+  test("goes on telling the others what happens, though it crashed when it was about to", async () => {
+    await using town = await Town.withoutTime();
+    const [a, b] = await town.three();
+    const pid = a.at.local.names.get("online")?.pid as Pid;
+    await a.at.run(() => {
+      a.people("room", ["ann"]);
+      exit(pid, "kill");
+    });
+    await town.settle();
+    a.people("room", ["bob"]);
+    await town.settle();
+    expect(b.keys("room")).toEqual(["ann", "bob"]);
+  });
+
+  test("has nobody leave, also when it fails by itself", async () => {
+    await using town = await Town.withoutTime();
+    const [a, b] = await town.three();
+    a.people("room", ["ann"]);
+    await town.settle();
+    const told = b.follow("room");
+    const pid = a.at.local.names.get("online")?.pid as Pid;
+    await a.at.run(async () => {
+      await sys.replaceState(pid, (running: { hear?: () => void }) =>
+        Object.assign(running, {
+          hear() {
+            delete running.hear;
+            throw new Error("not my day");
+          },
+        }),
+      );
+      send(pid, "anything" as never);
+    });
+    await town.settle();
+    expect(a.at.reports).toMatchObject([{ type: "crash" }, {}]);
+    a.people("room", ["bob"]);
+    await town.settle();
+    expect(told).toEqual(["+bob"]);
   });
 });
 

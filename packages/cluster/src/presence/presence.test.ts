@@ -177,6 +177,17 @@ describe("watchers", () => {
     ]);
   });
 
+  test("that another one has ended are not told any more", async () => {
+    const { hall, town } = await alone();
+    await using _ = town;
+    const ends: (() => void)[] = [];
+    hall.online.watch("room", () => ends.pop()?.());
+    const told: string[] = [];
+    ends.push(hall.online.watch("room", (change) => void told.push(shown(change))));
+    hall.people("room", ["ann"]);
+    expect(told).toEqual([]);
+  });
+
   test("that fail are reported, and hurt no other one", async () => {
     const { hall, town } = await alone();
     await using _ = town;

@@ -109,25 +109,28 @@ export class Town implements AsyncDisposable {
     return new Town(await TestCluster.make(), new VirtualTime(), options);
   }
 
-  /** A node more, connected with all others. */
-  async add(alive: string, options: Partial<PresenceOptions> = {}): Promise<Townhall> {
+  /** A node more, connected with all others; `late`: its PubSub has met them before its presence starts. */
+  async add(alive: string, { late = false }: { readonly late?: boolean } = {}): Promise<Townhall> {
     const at = await this.cluster.node(alive, this.time === undefined ? {} : { local: this.time.node() });
     const line = { deaf: false };
-    const online = presence({
-      name: "online",
-      pubsub: pubsub({ name: "town", adapter: adapterOn(line) }),
-      ...this.#options,
-      ...options,
-      node: at.local,
+    const hub = pubsub({ name: "town", adapter: adapterOn(line) });
+    const online = presence({ name: "online", pubsub: hub, ...this.#options, node: at.local });
+    const Sup = supervisor({
+      name: "sup",
+      strategy: "one_for_one",
+      intensity: 10,
+      children: () => (late ? [] : [online.child()]),
     });
     const sup = await at.run(async () => {
       await Probe.named(local("probe")).start();
-      const children = () => [online.child()];
-      return supervisor({ name: "sup", strategy: "one_for_one", intensity: 10, children }).start();
+      hub.start();
+      return Sup.start();
     });
     const hall = new Townhall(at, online, sup, line);
     for (const other of this.halls) await at.node.connect(other.at.name);
     this.halls.push(hall);
+    await this.settle();
+    if (late) await at.run(() => sup.startChild(online.child()));
     await this.settle();
     return hall;
   }
