@@ -20,9 +20,22 @@ export interface HandshakeSession {
   readonly runtime: Runtime;
 }
 
+/** The socket was closed before the handshake was over. */
+export class ClosedEarly extends Error {
+  /** Whether it said anything, and who it said it was. */
+  readonly hasSpoken: boolean;
+  readonly peer: string | undefined;
+
+  constructor(why: string, hasSpoken: boolean, peer: string | undefined, cause: Error | undefined) {
+    super(cause === undefined ? why : `${why} (${cause.message})`, { cause });
+    this.hasSpoken = hasSpoken;
+    this.peer = peer;
+  }
+}
+
 /**
  * Resolves with the socket's next owner to be named by `hand`: from then on events go there, bytes that came behind the
- * handshake first. Rejects with a WireError, or with the socket's error; then the socket is closed.
+ * handshake first. Rejects with a WireError or ClosedEarly; then the socket is closed.
  */
 export function shakeHands(
   socket: Socket,
@@ -34,6 +47,8 @@ export function shakeHands(
   /** What happens between the end of the handshake and `hand`. */
   const early: ((to: SocketEvents) => void)[] = [];
   let over = false;
+  let hasSpoken = false;
+  let asked: string | undefined;
   const failed = (error: Error): void => {
     if (over) return;
     over = true;
@@ -56,6 +71,7 @@ export function shakeHands(
     for (const event of step.events) {
       switch (event.type) {
         case "asked":
+          asked = event.peer;
           act(handshake.decide(session.standing(event.peer)));
           break;
         case "alive":
@@ -86,6 +102,7 @@ export function shakeHands(
     data: (bytes) => {
       // Outside any process' stack: what goes wrong here is this handshake's end, never the node's.
       if (next !== undefined) return next.data(bytes);
+      hasSpoken = true;
       if (over) {
         const copy = bytes.slice();
         return pass((to) => to.data(copy));
@@ -99,9 +116,11 @@ export function shakeHands(
     room: () => next?.room?.(),
     drained: () => pass((to) => to.drained()),
     closed: (error) => {
-      failed(
-        error ?? new Error("the connection was closed during the handshake: another cookie, or that node wants none"),
-      );
+      const why =
+        session.options.role === "dialer"
+          ? "that node closed the connection during the handshake: it has another cookie, or wants none"
+          : `${asked ?? "the other side"} closed the connection during the handshake`;
+      failed(new ClosedEarly(why, hasSpoken, asked, error));
       pass((to) => to.closed(error));
     },
   });

@@ -21,7 +21,7 @@ import type { Address, CredentialsSource, Ports, Socket, SocketEvents } from "..
 import { type OfferedModule, offeredModule } from "../rpc/remote-functions.ts";
 import { modulesOf, NODE_MODULE, startHere } from "../rpc/remote-node.ts";
 import { takesTerms, watchersOf } from "./attached.ts";
-import { shakeHands } from "./handshake-session.ts";
+import { ClosedEarly, shakeHands } from "./handshake-session.ts";
 import { NodeIdentities } from "./identities.ts";
 import { type Receiver, receive } from "./incoming.ts";
 import { hostOf } from "./node-name.ts";
@@ -56,6 +56,8 @@ export interface NodeEvent {
   readonly reason?: string;
 }
 
+type Shaken = Established & { readonly socket: Socket; readonly hand: (to: SocketEvents) => void };
+
 interface Up {
   readonly peer: Peer;
   readonly link: SocketLink;
@@ -70,6 +72,10 @@ export class NetKernel implements Network, Receiver {
   readonly #options: NetKernelOptions;
   /** Connections that are wanted, and those that are there. */
   readonly #dialing = new Map<NodeName, Peer>();
+  /** Our own dials of them, to be called off; a node that is wanted while it dials us is not dialed. */
+  readonly #dials = new Map<NodeName, AbortController>();
+  /** Of each node that dials us, and that we did not dial, the connection. */
+  readonly #accepting = new Map<NodeName, Socket>();
   readonly #up = new Map<NodeName, Up>();
   readonly #lives = new WeakTable<string, NodeLife>();
   readonly #watching = new Set<(event: NodeEvent) => void>();
@@ -156,7 +162,8 @@ export class NetKernel implements Network, Receiver {
       return peer;
     }
     this.#dialing.set(name, peer);
-    this.#dial(peer).catch((error: unknown) => this.#failed(peer, error));
+    // A node that dials us is not dialed: of two connections that cross each side might end the other one.
+    if (!this.#accepting.has(name)) this.#dial(peer);
     return peer;
   }
 
@@ -181,6 +188,7 @@ export class NetKernel implements Network, Receiver {
 
   stop(): void {
     this.#stopped = true;
+    for (const name of [...this.#dials.keys()]) this.#callOff(name);
     for (const { link } of [...this.#up.values()]) link.close("the node stops");
     for (const socket of this.#shaking) socket.destroy();
   }
@@ -189,31 +197,46 @@ export class NetKernel implements Network, Receiver {
 
   readonly #problems = new WeakMap<Peer, Error>();
 
-  async #dial(peer: Peer): Promise<void> {
-    const { lookup, ports, handshakeMs, local, credentials } = this.#options;
-    const limit = new AbortController();
-    const timer = local.runtime.timers.set(
-      () => limit.abort(new Error(`no connection within ${handshakeMs} ms`)),
-      handshakeMs,
+  #dial(peer: Peer): void {
+    const dial = new AbortController();
+    this.#dials.set(peer.name, dial);
+    this.#dialed(peer, dial).then(
+      (established) => {
+        // Called off meanwhile: the peer has dialed us, with more right.
+        if (this.#dials.get(peer.name) !== dial) established.socket.destroy();
+        else this.#established(peer, established);
+      },
+      (error: unknown) => {
+        if (this.#dials.get(peer.name) !== dial) return;
+        this.#dials.delete(peer.name);
+        // The peer dials us and goes on with that: its connection will be this one.
+        if (problemOf(error) === "nok") this.#awaitTheirs(peer, error);
+        else this.#giveUp(peer, error);
+      },
     );
+  }
+
+  async #dialed(peer: Peer, dial: AbortController): Promise<Shaken> {
+    const { lookup, ports, handshakeMs, local, credentials } = this.#options;
+    const { signal } = dial;
+    const late = (): void => dial.abort(new Error(`no connection within ${handshakeMs} ms`));
+    const timer = local.runtime.timers.set(late, handshakeMs);
     let socket: Socket;
     try {
-      socket = await ports.dial(await lookup(peer.name, limit.signal), limit.signal, credentials);
+      socket = await ports.dial(await lookup(peer.name, signal), signal, credentials);
     } finally {
       local.runtime.timers.clear(timer);
     }
-    // Meanwhile the peer may have dialed us, with more right.
-    if (this.#dialing.get(peer.name) !== peer) return socket.destroy();
-    const established = await this.#shake(socket, "dialer", peer.name);
-    if (this.#dialing.get(peer.name) !== peer) return established.socket.destroy();
-    this.#established(peer, established);
+    const ended = (): void => socket.destroy();
+    if (signal.aborted) ended();
+    signal.addEventListener("abort", ended);
+    return this.#shake(socket, "dialer", peer.name);
   }
 
-  #failed(peer: Peer, error: unknown): void {
-    if (this.#dialing.get(peer.name) !== peer) return;
-    // The peer dials us and goes on with that: its connection will be this one.
-    if (problemOf(error) === "nok") return this.#awaitTheirs(peer, error);
-    this.#giveUp(peer, error);
+  #callOff(name: NodeName): void {
+    const dial = this.#dials.get(name);
+    this.#dials.delete(name);
+    dial?.abort(new Error(`${name} dials this node, or this node stops`));
   }
 
   #giveUp(peer: Peer, error: unknown): void {
@@ -233,27 +256,43 @@ export class NetKernel implements Network, Receiver {
     this.#shake(socket, "acceptor", undefined).then(
       (established) => {
         const name = established.peer as NodeName;
-        if (this.#stopped) return established.socket.destroy();
+        if (this.#stopped) return socket.destroy();
         if (!socket.isFor(hostOf(name))) {
           socket.destroy();
+          this.#notAccepted(socket);
           return this.#warn(`a connection from ${remote} was refused`, new Error(`its certificate is not for ${name}`));
         }
+        if (this.#accepting.get(name) === socket) this.#accepting.delete(name);
+        this.#callOff(name);
         this.#up.get(name)?.link.close("superseded by a new connection");
         const peer = this.#dialing.get(name) ?? new Peer(name, (error) => this.#warn(`a message to ${name}`, error));
         this.#established(peer, established);
       },
       (error: unknown) => {
-        // Of two that dial each other at once one gives way: nothing to worry about.
-        if (problemOf(error) !== "nok") this.#warn(`a connection from ${remote} was refused`, error);
+        if (!this.#hasGivenWay(error)) this.#warn(`a connection from ${remote} was refused`, error);
+        this.#notAccepted(socket);
       },
     );
   }
 
-  async #shake(
-    socket: Socket,
-    role: "dialer" | "acceptor",
-    peer: NodeName | undefined,
-  ): Promise<Established & { readonly socket: Socket; readonly hand: (to: SocketEvents) => void }> {
+  /** Nothing came of it that a node dialed us: it is dialed now if it is wanted here. */
+  #notAccepted(socket: Socket): void {
+    for (const [name, accepting] of [...this.#accepting]) {
+      if (accepting !== socket) continue;
+      this.#accepting.delete(name);
+      const peer = this.#dialing.get(name);
+      if (peer !== undefined && !this.#dials.has(name) && !this.#stopped) this.#dial(peer);
+    }
+  }
+
+  /** Of two that dial each other at once one gives way, in one of several ways. And who says nothing was nobody's loss. */
+  #hasGivenWay(error: unknown): boolean {
+    if (!(error instanceof ClosedEarly)) return problemOf(error) === "nok" || problemOf(error) === "already_connected";
+    const peer = error.peer as NodeName | undefined;
+    return peer === undefined ? !error.hasSpoken : this.#up.has(peer) || this.#dialing.has(peer);
+  }
+
+  async #shake(socket: Socket, role: "dialer" | "acceptor", peer: NodeName | undefined): Promise<Shaken> {
     const { name, cookie, creation, credentials, visible, ports, handshakeMs, local } = this.#options;
     const lengthBytes = credentials === undefined ? 2 : 4;
     const flags = visible ? VISIBLE_NODE_FLAGS : HIDDEN_NODE_FLAGS;
@@ -263,7 +302,9 @@ export class NetKernel implements Network, Receiver {
         options: { role, name, peer, cookie, flags, creation, challenge: ports.challenge(), lengthBytes },
         standing: (from) => {
           if (this.#up.has(from as NodeName)) return "established";
-          return this.#dialing.has(from as NodeName) ? "pending" : "none";
+          if (this.#dials.has(from as NodeName)) return "pending";
+          this.#accepting.set(from as NodeName, socket);
+          return "none";
         },
         isWanted: (from) => !this.#up.has(from as NodeName),
         timeoutMs: handshakeMs,
@@ -275,10 +316,7 @@ export class NetKernel implements Network, Receiver {
     }
   }
 
-  #established(
-    peer: Peer,
-    established: Established & { readonly socket: Socket; readonly hand: (to: SocketEvents) => void },
-  ): void {
+  #established(peer: Peer, established: Shaken): void {
     const { name } = peer;
     const { local, tickMs, busyBytes, mostBytes } = this.#options;
     const { flags, interlock, visible, creation, socket, hand } = established;
@@ -292,6 +330,7 @@ export class NetKernel implements Network, Receiver {
       closed: (reason, error) => this.#ended(name, link, reason, error),
     });
     this.#dialing.delete(name);
+    this.#dials.delete(name);
     this.#up.set(name, { peer, link, visible, creation });
     peer.up(link);
     this.#tell({ type: "nodeup", node: name, visible });
