@@ -116,6 +116,7 @@ test.for([
   "monitor",
   "own",
   "persistentTerm",
+  "presence",
   "pubsub",
   "receive",
   "registry",
