@@ -1,4 +1,4 @@
-/** What a node's own program needs of its launcher: few lines and no other package. */
+/** What a node's own program needs of its launcher. */
 export {
   draining,
   launchedNode,

@@ -186,6 +186,14 @@ describe("a launcher", () => {
     },
   );
 
+  test("takes one Ctrl-C for one, although it comes from the terminal and from npm", async () => {
+    const launcher = await launcherProgram();
+    launcher.program.kill("SIGINT");
+    launcher.program.kill("SIGINT");
+    expect(await exitOf(launcher)).toEqual([0, null]);
+    expect(launcher.output.text.match(/│ bye\n/g)).toHaveLength(3);
+  });
+
   test("tells the nodes again at a second signal, and ends them and itself at a third", async () => {
     const launcher = await launcherProgram({ MODE: "stubborn", GRACE_MS: "3600000" });
     const { output, program } = launcher;
@@ -194,9 +202,9 @@ describe("a launcher", () => {
     };
     program.kill("SIGINT");
     await said(3);
-    program.kill("SIGINT");
+    program.kill("SIGTERM");
     await said(6);
-    program.kill("SIGINT");
+    program.kill("SIGHUP");
     expect(await exitOf(launcher)).toEqual([130, null]);
     await untilGone(...launcher.pids);
   });

@@ -31,6 +31,8 @@ const DEFAULT_NODES = 3;
 const DEFAULT_PORT = 4_000;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const MOST_SIGNALS = 3;
+/** One Ctrl-C comes twice where npm stands between: from the terminal, and passed on by npm. */
+const ECHO_MS = 500;
 /** The exit code of a program that was interrupted, as shells have it. */
 const INTERRUPTED = 130;
 /** So often a node may end before any has ever been ready. */
@@ -42,6 +44,21 @@ const MOST_FALSE_STARTS = 2;
  * or when everything has ended before that.
  *
  * **Errors** `INTERLOCK_BALANCER_PORT`, `INTERLOCK_NODES_START`, `INTERLOCK_LAUNCH_OPTION`.
+ *
+ * @example
+ * import { createServer } from "node:http";
+ * import type { AddressInfo } from "node:net";
+ * import { launchedNode, ready } from "@interlock/cli/child";
+ * if (launchedNode() === undefined) {
+ *   const run = await runLocally({ app: "hello", entry: import.meta.url, nodes: 2, port: 0, stdout: process.stderr });
+ *   const answer = await fetch(run.url);
+ *   console.log(await answer.text()); // hello
+ *   await run.close();
+ * } else {
+ *   const server = createServer((_request, response) => void response.end("hello"));
+ *   server.listen(0, "127.0.0.1", () => ready({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }));
+ *   process.on("SIGTERM", () => process.exit());
+ * }
  */
 export async function runLocally(options: RunLocallyOptions): Promise<LocalRun> {
   const { entry, host = "127.0.0.1", nodes = DEFAULT_NODES, port = DEFAULT_PORT } = options;
@@ -95,7 +112,8 @@ class Run implements LocalRun {
   readonly #balancer: Balancer;
   readonly #beside: AsyncDisposable | undefined;
   readonly #over = Promise.withResolvers<void>();
-  readonly #signalled = (): void => this.#signal();
+  readonly #signalled = (signal: NodeJS.Signals): void => this.#signal(signal);
+  #last: { readonly signal: NodeJS.Signals; readonly atMs: number } | undefined;
   #closed: Promise<void> | undefined;
   #signals = 0;
   isClosing = false;
@@ -128,7 +146,11 @@ class Run implements LocalRun {
     this.#over.resolve();
   }
 
-  #signal(): void {
+  #signal(signal: NodeJS.Signals): void {
+    const nowMs = nodeRuntime.clock.now();
+    const isEcho = signal === this.#last?.signal && nowMs - this.#last.atMs < ECHO_MS;
+    this.#last = { signal, atMs: nowMs };
+    if (isEcho) return;
     void this.close();
     this.#signals += 1;
     // Somebody who asks three times waits for nothing else once the nodes are gone.

@@ -19,6 +19,7 @@ export interface PlatformClient extends NodeControl {
  * **Errors** `INTERLOCK_LAUNCH_OPTION`: the environment has some of it, and not all.
  *
  * @example
+ * import { launchedNode } from "@interlock/cli/child";
  * const launched = launchedNode();
  * console.log(launched === undefined ? "alone" : launched.name); // alone
  */
@@ -36,6 +37,7 @@ export function launchedNode(): LaunchedNode | undefined {
  * Says that this node serves at `url`: from now on it gets visitors. Nothing without a platform.
  *
  * @example
+ * import { ready } from "@interlock/cli/child";
  * ready({ url: "http://127.0.0.1:41000" });
  */
 export function ready({ url }: { readonly url: string }): void {
@@ -52,6 +54,7 @@ export function draining(): void {
  * The platform that runs this node; undefined when it was started by hand.
  *
  * @example
+ * import { platform } from "@interlock/cli/child";
  * const nodes = await platform()?.nodes();
  * console.log(nodes ?? "alone"); // alone
  */
