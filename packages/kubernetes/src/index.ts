@@ -20,8 +20,11 @@ export {
   type KubeconfigOptions,
   kubeconfig,
 } from "./client/configuration.ts";
+export type { Handlers } from "./client/deliveries.ts";
 export { httpTransport } from "./client/http-transport.ts";
 export { type KubernetesLeasesOptions, kubernetesLeases, leaseObjectName } from "./client/leases.ts";
+export type { IndexFunction } from "./client/object-store.ts";
+export { type Reflector, type ReflectorOptions, type ReflectorStatus, reflector } from "./client/reflector.ts";
 export type { RequestOptions } from "./client/requester.ts";
 export {
   inNamespace,
@@ -38,6 +41,15 @@ export {
 } from "./client/resource.ts";
 export type { ApiRequest, ApiResponse, ApiTransport } from "./client/transport.ts";
 export type { Selection, WatchEvent, WatchQuery } from "./client/watch.ts";
+export {
+  type WorkAgain,
+  type WorkContext,
+  type WorkQueue,
+  type WorkQueueOptions,
+  type WorkQueueStatus,
+  workQueue,
+} from "./client/work-queue.ts";
+export type { Failing } from "./client/work-queue-state.ts";
 export {
   isKubernetesError,
   KubernetesError,

@@ -143,9 +143,9 @@ export function step<T extends KubernetesObject>(
   }
 }
 
-function list<T extends KubernetesObject>(state: ReflectorState<T>, { nowMs, random }: Moment): ReflectorStep<T> {
+function list<T extends KubernetesObject>(state: ReflectorState<T>, { random }: Moment): ReflectorStep<T> {
   const attempt = state.attempt + 1;
-  const known = { ...state, attempt, listedAtMs: nowMs };
+  const known = { ...state, attempt };
   if (state.streams) {
     const phase = { type: "streaming", events: [], isOpen: false } as const;
     return [{ ...known, phase }, [watching(known, undefined, true, random)]];
@@ -163,7 +163,10 @@ function page<T extends KubernetesObject>(
   if (state.phase.type !== "listing") return [state, []];
   const pages = [...state.phase.pages, items];
   if (next === undefined) {
-    const [watch, effects] = open({ ...state, version: resourceVersion, expiredLists: 0 }, moment);
+    const [watch, effects] = open(
+      { ...state, version: resourceVersion, expiredLists: 0, listedAtMs: moment.nowMs },
+      moment,
+    );
     return [watch, [{ type: "replace", objects: pages.flat() }, ...effects]];
   }
   const { attempt, rules } = state;
@@ -221,7 +224,9 @@ function streamed<T extends KubernetesObject>(
     if (event.type === "DELETED") objects.delete(keyOf(event.object));
     else objects.set(keyOf(event.object), event.object);
   }
-  const listed: ReflectorState<T> = { ...state, phase: { type: "watching", sinceMs: moment.nowMs, isFresh: true } };
+  const { nowMs } = moment;
+  const phase = { type: "watching", sinceMs: nowMs, isFresh: true } as const;
+  const listed: ReflectorState<T> = { ...state, phase, listedAtMs: nowMs };
   const [next, effects] = watched(listed, given.slice(end));
   return [next, [{ type: "replace", objects: [...objects.values()] }, ...effects]];
 }
@@ -296,7 +301,8 @@ function failed<T extends KubernetesObject>(
       phase: { type: "waiting", untilMs },
       failures,
       problem,
-      version: isExpired || phase.type === "listing" || phase.type === "streaming" ? undefined : state.version,
+      // A list that failed leaves what was known, and so from where to watch.
+      version: isExpired ? undefined : state.version,
       expiredLists: isExpired && phase.type === "listing" ? state.expiredLists + 1 : state.expiredLists,
     },
     [{ type: "cancel" }, { type: "wake", atMs: untilMs }],

@@ -22,6 +22,9 @@ export interface Failing {
   readonly problem: unknown;
 }
 
+/** A token that came in many pieces may be a little less than one. */
+const ONE = 1 - 1e-6;
+
 export class QueueState {
   readonly #rules: QueueRules;
   readonly #ready = new Set<string>();
@@ -83,7 +86,7 @@ export class QueueState {
     this.#refill(nowMs);
     const started: { key: string; attempt: number }[] = [];
     for (const key of this.#ready) {
-      if (this.#running.size >= this.#rules.workers || (this.#rules.rate !== undefined && this.#tokens < 1)) break;
+      if (this.#running.size >= this.#rules.workers || (this.#rules.rate !== undefined && this.#tokens < ONE)) break;
       this.#ready.delete(key);
       this.#running.add(key);
       this.#tokens--;
