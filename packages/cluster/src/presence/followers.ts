@@ -21,6 +21,10 @@ export class Followers {
     this.#failed = failed;
   }
 
+  get count(): number {
+    return [...this.#watchers.values()].reduce((sum, { size }) => sum + size, this.#ends.size);
+  }
+
   /** @returns what ends it. */
   watch(topic: string, watcher: Watcher): () => void {
     // Of its own: the same function may watch twice.

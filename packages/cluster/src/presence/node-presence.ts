@@ -29,9 +29,12 @@ export interface PresenceStatistics {
   readonly clock: number;
   /** Processes of this node with an entry. */
   readonly tracked: number;
+  /** Watchers and subscribed processes. */
+  readonly followers: number;
+  /** Other nodes whose entries count, and those whose entries are kept. */
   readonly up: number;
   readonly away: number;
-  /** Questions that were put to others so far. */
+  /** That were put to others so far. */
   readonly questions: number;
 }
 
@@ -82,7 +85,9 @@ export class NodePresence {
   }
 
   get statistics(): PresenceStatistics {
-    return { replica: this.#replica, clock: this.#own.clock, tracked: this.#tracked.size, ...this.#others.statistics };
+    const tracked = this.#tracked.size;
+    const followers = this.followers.count;
+    return { replica: this.#replica, clock: this.#own.clock, tracked, followers, ...this.#others.statistics };
   }
 
   get isOpen(): boolean {
@@ -160,6 +165,10 @@ export class NodePresence {
   }
 
   // Readers
+
+  get topics(): readonly string[] {
+    return this.#topics.names;
+  }
 
   list(topic: string): Metas {
     return this.#topics.list(topic);

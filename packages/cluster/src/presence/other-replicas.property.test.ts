@@ -316,7 +316,7 @@ describe("replicas", () => {
         for (const node of NODES) world.beat(node, 0);
         expect(world.settle()).toBe(0);
       }),
-      { numRuns: 3_000 },
+      { numRuns: 1_500 },
     );
   });
 

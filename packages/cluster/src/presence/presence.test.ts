@@ -45,6 +45,7 @@ describe("list", () => {
     await ann.end();
     expect([...hall.online.list("room")]).toEqual([["guest", [{ from: "bob" }]]]);
     expect([...before]).toEqual([["guest", [{ from: "ann" }, { from: "bob" }]]]);
+    expect(hall.online.topics()).toEqual(["room", "hall"]);
     expect([[...hall.online.list("hall")], [...hall.online.list("nowhere")]]).toEqual([[["bob", [undefined]]], []]);
   });
 });
@@ -151,6 +152,27 @@ describe("changes", () => {
     for await (const change of changes) told.push(shown(change));
     expect(told).toEqual(["", "+ann"]);
   });
+
+  test("end with the loop, and with the process that reads them", async () => {
+    const { hall, town } = await alone();
+    await using _ = town;
+    const seen: string[] = [];
+    const reader = hall.at.start<never>(async () => {
+      for (const times of [1, Number.POSITIVE_INFINITY]) {
+        let read = 0;
+        for await (const change of hall.online.changes("room")) {
+          seen.push(shown(change));
+          if (++read === times) break;
+        }
+      }
+    });
+    hall.people("room", ["ann"]);
+    await town.until(() => seen.length === 2);
+    expect((await hall.statistics()).followers).toBe(1);
+    await hall.end(reader.pid as Pid);
+    expect((await hall.statistics()).followers).toBe(0);
+    expect(seen).toEqual(["+ann", "+ann"]);
+  });
 });
 
 describe("watchers", () => {
@@ -240,7 +262,9 @@ describe("subscribers", () => {
     await using _ = town;
     const follower = hall.person();
     hall.online.subscribe("room", follower as never);
+    expect((await hall.statistics()).followers).toBe(1);
     await follower.end();
+    expect((await hall.statistics()).followers).toBe(0);
     hall.people("room", ["ann"]);
     hall.online.unsubscribe("room", follower as never);
     expect(hall.at.reports).toEqual([]);

@@ -1,29 +1,19 @@
 /** Who is where, on all nodes of a cluster: keys in topics, each held by a process. @see https://hexdocs.pm/phoenix */
-import {
-  type ChildOptions,
-  type ChildSpec,
-  type ExitReason,
-  genServer,
-  InterlockError,
-  type LocalNode,
-  local,
-  noreply,
-  type Pid,
-  type SystemMessage,
-  self,
-  sendAfter,
-} from "@interlock/core";
-import { callingProcess, currentNode, LocalPid, RemotePid } from "@interlock/core/distribution";
+import { type ChildOptions, type ChildSpec, InterlockError, type LocalNode, local, type Pid } from "@interlock/core";
+import { callerOf, currentNode, LocalPid, onEnd, RemotePid } from "@interlock/core/distribution";
 import { badOption, ClusterError } from "../errors.ts";
 import { changesOf } from "../membership/changes.ts";
 import type { PubSub, Subscriber } from "../pubsub/pubsub.ts";
 import type { Watcher } from "./followers.ts";
-import type { PresenceMessage } from "./messages.ts";
-import { NodePresence, type PresenceNote, type PresenceRules } from "./node-presence.ts";
+import type { NodePresence, PresenceRules } from "./node-presence.ts";
+import { presenceOn, presenceServer } from "./presence-server.ts";
 import type { Entry } from "./topics.ts";
 
 export interface PresenceOptions {
-  /** Of its process on each node, and what makes the presences of several nodes one. */
+  /**
+   * Of its process on each node, and what makes the presences of several nodes one. Two of one name on a node are one, with the
+   * options of the first.
+   */
   readonly name: string;
   /** What the nodes tell each other goes over it: presence reaches as far as it does. */
   readonly pubsub: PubSub;
@@ -76,9 +66,11 @@ export interface Presence<Meta> {
    * **Errors** `INTERLOCK_PRESENCE_DOWN`
    */
   list(topic: string): ReadonlyMap<string, readonly Meta[]>;
+  /** The topics that somebody is in now, on any node. **Errors** `INTERLOCK_PRESENCE_DOWN` */
+  topics(): readonly string[];
   /**
    * What changes in the topic, from this call on. The first item has everybody who is there as joins, also when that is
-   * nobody. What is not read is kept.
+   * nobody. What is not read is kept. It ends with the process that calls, and with `signal`.
    */
   changes(topic: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<PresenceChange<Meta>>;
   /** Has `watcher` told of each change from now on, and `list` tells what it begins with. @returns what ends it. */
@@ -93,8 +85,6 @@ export interface Presence<Meta> {
 const DEFAULT_HEARTBEAT_MS = 1_500;
 const DEFAULT_DOWN_MS = 30_000;
 const DEFAULT_PERMDOWN_MS = 1_200_000;
-
-const presences = new WeakMap<LocalNode, Map<string, NodePresence>>();
 
 /**
  * Who is where: a child for a supervisor on each node, and functions that any code of the node may call; they do not wait for
@@ -154,13 +144,24 @@ class NamedPresence<Meta> implements Presence<Meta> {
     return this.#open(this.#here, "list").list(topic) as PresenceChange<Meta>["joins"];
   }
 
+  topics(): readonly string[] {
+    return this.#open(this.#here, "topics").topics;
+  }
+
   changes(topic: string, { signal }: { readonly signal?: AbortSignal } = {}): AsyncIterable<PresenceChange<Meta>> {
-    const watched = (watcher: (change: PresenceChange<Meta>) => void): (() => void) => {
+    const { process } = callerOf().pid;
+    const ended = new AbortController();
+    const watch = (watcher: (change: PresenceChange<Meta>) => void): (() => void) => {
       const end = this.watch(topic, watcher);
+      // A process that is killed does not come back to its loop to end it.
+      const forget = process && onEnd(process, () => ended.abort());
       watcher({ joins: this.#on(this.#here).list(topic) as PresenceChange<Meta>["joins"], leaves: new Map() });
-      return end;
+      return () => {
+        forget?.();
+        end();
+      };
     };
-    return changesOf(watched, signal ?? new AbortController().signal);
+    return changesOf(watch, signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]));
   }
 
   watch(topic: string, watcher: (change: PresenceChange<Meta>) => void): () => void {
@@ -195,50 +196,6 @@ class NamedPresence<Meta> implements Presence<Meta> {
       { presence: name, node: node.name, operation },
     );
   }
-}
-
-function presenceOn(node: LocalNode, rules: PresenceRules): NodePresence {
-  const ofNode = presences.get(node) ?? new Map<string, NodePresence>();
-  presences.set(node, ofNode);
-  const known = ofNode.get(rules.name);
-  if (known !== undefined) return known;
-  const made = new NodePresence(node, rules);
-  ofNode.set(rules.name, made);
-  return made;
-}
-
-function presenceServer(rules: PresenceRules) {
-  const beat = (): void =>
-    void sendAfter(rules.heartbeatMs, self().pid as Pid<PresenceNote>, { type: "presence_beat" });
-  return genServer({
-    name: rules.name,
-    init: (): NodePresence => {
-      const process = callingProcess("a presence");
-      self().trapExit(); // Or terminate would not run when it is stopped.
-      const running = presenceOn(process.node, rules);
-      running.begin(process);
-      beat();
-      return running;
-    },
-    info({ state: running }, message: SystemMessage | PresenceNote | PresenceMessage) {
-      const type = message?.type;
-      if (type === "presence_flush" || type === "presence_more" || type === "presence_greet") running.note(type);
-      else if (type === "presence_beat") {
-        running.note(type);
-        beat();
-      } else if (type !== "EXIT") running.hear(message);
-      return noreply();
-    },
-    terminate({ state: running }, reason) {
-      if (isOrderly(reason)) running.leave();
-    },
-    formatStatus: (running) => running.statistics,
-  });
-}
-
-function isOrderly(reason: ExitReason): boolean {
-  if (reason === "normal" || reason === "shutdown") return true;
-  return typeof reason === "object" && reason !== null && "shutdown" in reason;
 }
 
 function ownPid(pid: Pid): LocalPid {

@@ -12,7 +12,6 @@ const Probe = genServer({ name: "probe", init: () => 0, calls: { ping: () => rep
 
 export interface Person {
   readonly pid: Pid;
-  /** Resolves when the process has ended, and all that follows from it on its node is done. */
   end(): Promise<void>;
 }
 
@@ -39,7 +38,7 @@ export class Townhall {
     const { pid } = this.at.start<never>(async (self) => void (await self.receive()));
     return {
       pid,
-      end: () => ended(this.at, pid),
+      end: () => this.end(pid),
     };
   }
 
@@ -64,22 +63,23 @@ export class Townhall {
     return [...this.online.list(topic).keys()].sort();
   }
 
+  /** Ends a process; resolves when all that follows from it on its node is done. */
+  end(pid: Pid): Promise<void> {
+    return this.at.run(async (self) => {
+      const { down } = self.monitor(pid);
+      exit(pid, "kill");
+      await self.receive(down);
+    });
+  }
+
   /** Ends the process of the presence; its supervisor starts another one. */
   kill(): Promise<void> {
-    return ended(this.at, this.at.local.names.get("online")?.pid as Pid);
+    return this.end(this.at.local.names.get("online")?.pid as Pid);
   }
 
   async statistics(): Promise<PresenceStatistics> {
     return this.at.run(async () => (await sys.getStatus(local("online"))).state as PresenceStatistics);
   }
-}
-
-function ended(at: TestNode, pid: Pid): Promise<void> {
-  return at.run(async (self) => {
-    const { down } = self.monitor(pid);
-    exit(pid, "kill");
-    await self.receive(down);
-  });
 }
 
 export function shown({ joins, leaves }: PresenceChange<unknown>): string {
