@@ -164,6 +164,7 @@ test("shut down it finishes what runs and what is ready, and takes nothing more"
   const stopped = stop();
   await program.time.settle();
   expect(queue.add("c")).toBe(false);
+  await program.time.advance(2_000);
   expect(begun).toEqual(["a"]);
   await gate.open();
   expect(begun).toEqual(["a", "b"]);
@@ -185,6 +186,37 @@ test("shut down it does not wait for longer than it may, nor for what has failed
   await program.time.advance(5_000);
   await stopped;
   expect(gate.contexts[1]?.signal.aborted).toBe(true);
+});
+
+test("what comes while work fails has it tried again soon: it may be what mends it", async () => {
+  const gate = new Gate();
+  const { queue } = await started({ work: gate.work, retryMs: 100 });
+  queue.add("a");
+  for (let failures = 0; failures < 6; failures++) {
+    await program.time.advance(10_000);
+    if (failures === 5) queue.add("a");
+    await gate.open(new Error("broken"));
+  }
+  expect(begun).toHaveLength(6);
+  await program.time.advance(100);
+  expect(begun).toHaveLength(7);
+  // Once: it was the further try and the new work in one.
+  await gate.open();
+  await program.time.advance(60_000);
+  expect(begun).toHaveLength(7);
+});
+
+test("started again after a shut-down, it tries again what had failed", async () => {
+  const gate = new Gate();
+  const { queue, stop } = await started({ work: gate.work });
+  queue.add("a");
+  await program.time.settle();
+  await gate.open(new Error("broken"));
+  await stop();
+  await program.supervise(queue.child());
+  expect(begun).toEqual(["a", "a"]);
+  await gate.open();
+  expect(queue.status.failing).toEqual([]);
 });
 
 test("killed in the midst of it, and started anew, it works on what it had not done", async () => {
