@@ -45,6 +45,7 @@ import {
   stopped,
 } from "../lease/elector.ts";
 import type { Lease, LeaseAnswer } from "../lease/lease.ts";
+import { hasDeparted, takePart } from "../node/attached.ts";
 import { candidateName, dropStanding, Standing, setStanding } from "./standing.ts";
 
 export interface SingletonPlan {
@@ -67,7 +68,10 @@ type Note =
       readonly error?: unknown;
     }
   | { readonly type: "started"; readonly term: number; readonly outcome: Outcome }
-  | { readonly type: "late"; readonly term: number };
+  | { readonly type: "late"; readonly term: number }
+  /** The node leaves its network; it waits until `done` is called. */
+  | { readonly type: "leaving"; readonly done: () => void }
+  | { readonly type: "joined" };
 
 /** The supervisor of the server, or why there is none. */
 type Outcome = Pid | { readonly reason: unknown };
@@ -90,6 +94,8 @@ interface Candidacy {
   readonly timer: Timer | undefined;
   /** The last request failed: said once, not every two seconds. */
   readonly isFailing: boolean;
+  /** The node has left its network: it is no candidate until it is part of one again. */
+  readonly isWithdrawn: boolean;
 }
 
 type Child = GenServer<[plan: SingletonPlan], Candidacy, unknown, unknown, Note>;
@@ -107,13 +113,26 @@ export const SingletonChild: Child = genServer({
     setStanding(node, plan.name, standing);
     const pid = own();
     const unwatch = unowned(() => plan.lease.watch?.(() => void trySend(pid, { type: "changed" })));
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    const endPart = takePart(node, {
+      leaving() {
+        const { promise, resolve: done } = Promise.withResolvers<void>();
+        send(pid, { type: "leaving", done });
+        return Promise.race([promise, ended]);
+      },
+      joined: () => void trySend(pid, { type: "joined" }),
+    });
     me.own({
       close: () => {
         dropStanding(node, plan.name, standing);
         unwatch?.();
+        endPart();
+        end();
       },
     });
-    return advance({ plan, node, standing, term: undefined, timer: undefined, isFailing: false }, (state) => state);
+    const isWithdrawn = hasDeparted(node);
+    const state = { plan, node, standing, term: undefined, timer: undefined, isFailing: false, isWithdrawn };
+    return advance(state, (known) => known);
   },
   info: ({ state }, message: SystemMessage | Note) => {
     const now = state.node.runtime.clock.now();
@@ -139,6 +158,11 @@ export const SingletonChild: Child = genServer({
       case "late":
         if (state.term?.token === message.term) kill(state, state.term.pid);
         return noreply(state);
+      case "leaving":
+        return withdrawn(state, message.done);
+      case "joined":
+        state.standing.election = election(candidateName(state.node), state.plan.timing, now);
+        return noreply(advance({ ...state, isWithdrawn: false }, (known) => known));
       case "EXIT":
         return state.term !== undefined && message.from === state.term.pid
           ? ended(state, state.term, message.reason)
@@ -147,31 +171,48 @@ export const SingletonChild: Child = genServer({
         return noreply(state);
     }
   },
-  terminate: async ({ state }) => {
-    const { node, plan, standing, timer } = state;
-    timer?.cancel();
-    const { election: last, release } = resigned(standing.election);
-    const remainingMs = (standing.election.held?.untilMs ?? 0) - node.runtime.clock.now();
-    standing.election = last;
-    if (state.term !== undefined) await endOf(state, state.term, Math.max(0, remainingMs) + stopMsOf(plan.timing));
-    // Nobody is harmed when it fails: the lease runs out.
-    if (release !== undefined) await plan.lease.release(release).catch((error: unknown) => complain(state, error));
-  },
+  terminate: ({ state }) => resign(state),
 });
 
 function own(): Pid<Note> {
   return self().pid as Pid<Note>;
 }
 
+/** Ends the server if it runs here, then releases the lease. */
+async function resign(state: Candidacy): Promise<void> {
+  const { node, plan, standing, timer } = state;
+  timer?.cancel();
+  const { election: last, release } = resigned(standing.election);
+  const untilMs = (standing.election.held?.untilMs ?? 0) + stopMsOf(plan.timing);
+  const remainingMs = (): number => Math.max(0, untilMs - node.runtime.clock.now());
+  standing.election = last;
+  if (state.term !== undefined) await endOf(state, state.term, remainingMs());
+  if (release === undefined) return;
+  // Nobody is harmed when it fails or takes too long: the lease runs out.
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const limit = node.after(remainingMs(), resolve);
+  const released = plan.lease.release(release).catch((error: unknown) => complain(state, error));
+  await Promise.race([released, late]);
+  limit.cancel();
+}
+
+/** The only handler that waits: there is nothing to be renewed meanwhile. */
+async function withdrawn(state: Candidacy, done: () => void): Promise<Step> {
+  await resign(state);
+  done();
+  return noreply({ ...state, term: undefined, timer: undefined, isWithdrawn: true });
+}
+
 /** Takes one step of the election and does what follows from it. */
 function advance(state: Candidacy, step: (known: Election) => Election): Candidacy {
   const { node, plan, standing, timer } = state;
   timer?.cancel();
+  if (state.isWithdrawn) return { ...state, timer: undefined };
   const now = node.runtime.clock.now();
   const decision = decide(step(standing.election), now);
   standing.election = decision.election;
   const { asked, held, stopping } = decision.election;
-  if (decision.request !== undefined) ask(plan.lease, decision.election, decision.request, asked?.number ?? 0);
+  if (decision.request !== undefined) ask(state, decision.request, asked?.number ?? 0);
   let { term } = state;
   if (held !== undefined && term === undefined) term = begin(plan, held.record.token);
   if (stopping && term !== undefined && !term.ending) term = give(state, term);
@@ -186,8 +227,9 @@ function advance(state: Candidacy, step: (known: Election) => Election): Candida
 }
 
 /** What it calls when the answer is there belongs to no process: this one may have ended by then. */
-function ask(lease: Lease, { candidate, timing }: Election, request: LeaseRequest, number: number): void {
+function ask({ plan: { lease, timing }, standing }: Candidacy, request: LeaseRequest, number: number): void {
   const pid = own();
+  const { candidate } = standing.election;
   const carriedOut = async (): Promise<LeaseAnswer> => {
     if (request.type === "renew") return lease.renew(request.held);
     if (request.type === "read") return { granted: false, record: await lease.read() };
@@ -195,7 +237,13 @@ function ask(lease: Lease, { candidate, timing }: Election, request: LeaseReques
   };
   unowned(() => {
     carriedOut().then(
-      (answer) => send(pid, { type: "answer", number, answer }),
+      (answer) => {
+        const isWaitedFor = standing.election.asked?.number === number;
+        // The others need not wait until a lease runs out that nobody acts by. It does if this fails.
+        if (!isWaitedFor && request.type === "acquire" && answer.granted && answer.record !== undefined)
+          lease.release(answer.record).catch(() => undefined);
+        else send(pid, { type: "answer", number, answer });
+      },
       (error: unknown) => send(pid, { type: "answer", number, answer: undefined, error }),
     );
   });

@@ -51,6 +51,8 @@ const Bank = genServer({
 class Cut implements Leases {
   readonly #inner: Leases;
   isCut = false;
+  /** A lease that is asked for is granted, and that is heard of later. */
+  grants: Promise<void> | undefined;
 
   constructor(inner: Leases) {
     this.#inner = inner;
@@ -65,7 +67,11 @@ class Cut implements Leases {
     return {
       name,
       read: () => through(() => inner.read()),
-      acquire: (claim, over) => through(() => inner.acquire(claim, over)),
+      acquire: async (claim, over) => {
+        const answer = await through(() => inner.acquire(claim, over));
+        await this.grants;
+        return answer;
+      },
       renew: (held) => through(() => inner.renew(held)),
       release: (held) => through(() => inner.release(held)),
       watch: (changed) => inner.watch?.(() => this.isCut || changed()) ?? (() => undefined),
@@ -125,6 +131,43 @@ describe("a singleton", () => {
     await time.settle(); // No time has passed.
     expect(await b.call()).toBe(b.name);
     expect(ledger).toMatchObject({ running: 1, mostRunning: 1, tokens: [1, 2] });
+  });
+
+  test("whose node leaves its network runs on another at once, although its processes live on, and may come back", async () => {
+    const { all, cluster, time } = await sites(["a", "b"]);
+    await using _ = cluster;
+    const [a, b] = all as [Site, Site];
+    await a.node.stop();
+    await time.settle(); // No time has passed.
+    expect(await b.call()).toBe(b.name);
+    expect(ledger).toMatchObject({ running: 1, mostRunning: 1, tokens: [1, 2] });
+    await expect(a.call()).rejects.toMatchObject({ code: "INTERLOCK_SINGLETON", details: { problem: "no_holder" } });
+    // It is no candidate, not even when its child begins anew.
+    const [child] = await a.run(() => a.top.whichChildren());
+    await a.run(() => child?.pid !== undefined && exit(child.pid, "kill"));
+    await b.run(() => b.top.stop());
+    await time.advance(60_000);
+    expect(ledger).toMatchObject({ running: 0, tokens: [1, 2] });
+    await cluster.node("c", { local: a.local });
+    await time.advance(20_000);
+    expect(await a.call()).toBe("c@127.0.0.1");
+    expect(ledger).toMatchObject({ running: 1, mostRunning: 1, tokens: [1, 2, 3] });
+  });
+
+  test("that is granted to a node which has just left is given back at once", async () => {
+    const { all, cluster, time } = await sites(["a", "b"]);
+    await using _ = cluster;
+    const [a, b] = all as [Site, Site];
+    const { promise: grants, resolve: tell } = Promise.withResolvers<void>();
+    b.leases.grants = grants;
+    await a.run(() => a.top.stop()); // Now b asks for it.
+    await time.settle();
+    await b.node.stop();
+    expect(await a.leases.lease("bank").read()).toMatchObject({ holder: expect.stringContaining("b@"), token: 2 });
+    tell();
+    await time.settle();
+    expect(await a.leases.lease("bank").read()).toMatchObject({ holder: undefined, token: 2 });
+    expect(ledger).toMatchObject({ running: 0, tokens: [1] });
   });
 
   test("whose node dies runs on another once the lease has run out, and until then calls say so", async () => {

@@ -23,6 +23,41 @@ export function watchersOf(local: LocalNode): Iterable<NodeWatcher> {
   return watching.get(local) ?? [];
 }
 
+/** Somebody who takes part in something by its node's network, and not without it. */
+export interface Participant {
+  /** The node is about to leave. What is held on its behalf is given up before others find it gone. */
+  leaving(): Promise<void>;
+  /** It is part of a network again. */
+  joined(): void;
+}
+
+const participants = new WeakMap<LocalNode, Set<Participant>>();
+const departed = new WeakSet<LocalNode>();
+
+/** @returns what ends it. */
+export function takePart(local: LocalNode, participant: Participant): () => void {
+  const all = participants.get(local) ?? new Set();
+  participants.set(local, all);
+  all.add(participant);
+  return () => all.delete(participant);
+}
+
+/** Resolves when all have given up what they hold. */
+export async function departing(local: LocalNode): Promise<void> {
+  departed.add(local);
+  await Promise.all([...(participants.get(local) ?? [])].map((one) => one.leaving()));
+}
+
+export function arrived(local: LocalNode): void {
+  departed.delete(local);
+  for (const one of participants.get(local) ?? []) one.joined();
+}
+
+/** Whether the node was part of a network and is not any more. */
+export function hasDeparted(local: LocalNode): boolean {
+  return departed.has(local);
+}
+
 /** From now on messages of other nodes reach `process` in the exact profile. */
 export function useTerms(process: Process): void {
   exact.add(process);

@@ -5,6 +5,7 @@ import { badOption, ClusterError } from "../errors.ts";
 import type { GlobalOptions } from "../names/global/life.ts";
 import { globalOn } from "../names/global/server.ts";
 import { type Address, type CredentialsSource, type Listener, nodePorts, type Ports, type Socket } from "../ports.ts";
+import { arrived, departing } from "./attached.ts";
 import { cookieOf } from "./cookie.ts";
 import { NetKernel, type NodeEvent } from "./net-kernel.ts";
 import { isNodeName } from "./node-name.ts";
@@ -57,6 +58,7 @@ export interface ClusterNode extends AsyncDisposable {
   nodes(kind?: "visible" | "hidden" | "connected"): readonly NodeName[];
   /** @returns what ends it. */
   watchNodes(watcher: (event: NodeEvent) => void): () => void;
+  /** Ends the singletons that run here, so that others may have them at once, and then all connections. */
   stop(): Promise<void>;
 }
 
@@ -123,6 +125,7 @@ export async function createNode(options: CreateNodeOptions): Promise<ClusterNod
     mostBytes: options.mostBytes ?? DEFAULT_MOST_BYTES,
   });
   local.join(name, kernel);
+  arrived(local);
   const endSystem = await startSystemProcesses(local);
   if (global !== false) globalOn(local).join(kernel, global === true ? {} : global);
   const node = new RunningNode(name, local, kernel, listener, directory, endSystem);
@@ -137,6 +140,7 @@ class RunningNode implements ClusterNode {
   readonly #listener: Listener;
   readonly #directory: Directory | undefined;
   readonly #endSystem: () => void;
+  #stopping: Promise<void> | undefined;
 
   constructor(
     name: NodeName,
@@ -174,7 +178,13 @@ class RunningNode implements ClusterNode {
     return this.#kernel.watchNodes(watcher);
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    await departing(this.#local);
     this.#directory?.leave();
     this.#endSystem();
     globalOn(this.#local).leave();
