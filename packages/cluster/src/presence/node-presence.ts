@@ -10,10 +10,11 @@ import { NetKernel } from "../node/net-kernel.ts";
 import { type PubSub, type Topic, watchReach } from "../pubsub/pubsub.ts";
 import type { Changes, Delta } from "./delta.ts";
 import { Followers } from "./followers.ts";
-import { type PresenceMessage, type Received, received, sizeOf, toldDelta } from "./messages.ts";
+import { type PresenceMessage, type Received, received, toldDelta } from "./messages.ts";
 import { OtherReplicas, type Outcome, type Question } from "./other-replicas.ts";
 import { OwnEntries } from "./own-entries.ts";
 import { type Entry, type Metas, Topics } from "./topics.ts";
+import { TrackedProcesses } from "./tracked-processes.ts";
 
 export interface PresenceRules {
   readonly name: string;
@@ -41,12 +42,6 @@ export interface PresenceStatistics {
 /** What the node tells its presence process. */
 export type PresenceNote = { readonly type: "presence_flush" | "presence_greet" | "presence_more" | "presence_beat" };
 
-/** What one process has here: by topic and key the clock of the entry. */
-interface Tracked {
-  readonly forget: () => void;
-  readonly topics: Map<string, Map<string, number>>;
-}
-
 interface Answering {
   readonly to: LocalPid;
   readonly ref: number;
@@ -54,6 +49,7 @@ interface Answering {
   next: Delta<Entry>;
 }
 
+const REPORT_EVERY_MS = 60_000;
 const LIMITS = { deltaBytes: 65_536, leavesKept: 10_000 };
 
 export class NodePresence {
@@ -64,12 +60,15 @@ export class NodePresence {
   readonly #own = new OwnEntries<Entry>(LIMITS);
   readonly #others: OtherReplicas<Entry, LocalPid>;
   readonly #topics = new Topics();
-  readonly #tracked = new Map<LocalPid, Tracked>();
+  readonly #tracked = new TrackedProcesses(this.#own, (changes) => this.#changed(changes));
   readonly #gossip: Topic<PresenceMessage>;
   #process: Process | undefined;
   /** From the start of the child until it is stopped; a crash in between does not count. */
   #open = false;
   #flushing = false;
+  /** Messages that it could not read, and when the next one is reported. */
+  #unreported = 0;
+  #nextReportMs = 0;
   #answering: Answering[] = [];
 
   constructor(node: LocalNode, rules: PresenceRules) {
@@ -85,7 +84,7 @@ export class NodePresence {
   }
 
   get statistics(): PresenceStatistics {
-    const tracked = this.#tracked.size;
+    const tracked = this.#tracked.count;
     const followers = this.followers.count;
     return { replica: this.#replica, clock: this.#own.clock, tracked, followers, ...this.#others.statistics };
   }
@@ -101,67 +100,28 @@ export class NodePresence {
   // What is tracked here
 
   track(pid: LocalPid, entry: Entry): void {
-    const { process } = pid;
-    // One that has ended would leave at once.
-    if (process === undefined) return;
-    const sizeBytes = sizeOf(entry);
-    if (this.#replace(pid, entry, sizeBytes)) return;
-    const clock = this.#own.join(entry, sizeBytes);
-    let tracked = this.#tracked.get(pid);
-    if (tracked === undefined) {
-      tracked = { forget: onEnd(process, () => this.untrack(pid)), topics: new Map() };
-      this.#tracked.set(pid, tracked);
-    }
-    const keys = tracked.topics.get(entry.topic) ?? new Map<string, number>();
-    tracked.topics.set(entry.topic, keys);
-    keys.set(entry.key, clock);
-    this.#changed({ joins: [entry], leaves: [] });
+    this.#changed(this.#tracked.track(pid, entry));
   }
 
   /** @returns whether there was something to update. */
   update(pid: LocalPid, entry: Entry): boolean {
-    return this.#replace(pid, entry, sizeOf(entry));
+    return this.#changed(this.#tracked.update(pid, entry));
   }
 
   /** @returns whether anything was tracked. */
   untrack(pid: LocalPid, topic?: string, key?: string): boolean {
-    const tracked = this.#tracked.get(pid);
-    if (tracked === undefined) return false;
-    const leaves: Entry[] = [];
-    for (const name of topic === undefined ? [...tracked.topics.keys()] : [topic]) {
-      const keys = tracked.topics.get(name);
-      for (const one of key === undefined ? [...(keys?.keys() ?? [])] : [key]) {
-        const entry = this.#own.leave(keys?.get(one) ?? 0);
-        if (entry !== undefined) leaves.push(entry);
-        keys?.delete(one);
-      }
-      if (keys?.size === 0) tracked.topics.delete(name);
-    }
-    if (tracked.topics.size === 0) {
-      tracked.forget();
-      this.#tracked.delete(pid);
-    }
-    this.#changed({ joins: [], leaves });
-    return leaves.length > 0;
-  }
-
-  #replace(pid: LocalPid, entry: Entry, sizeBytes: number): boolean {
-    const keys = this.#tracked.get(pid)?.topics.get(entry.topic);
-    const clock = keys?.get(entry.key);
-    if (keys === undefined || clock === undefined) return false;
-    const { entry: old, clock: next } = this.#own.replace(clock, entry, sizeBytes);
-    keys.set(entry.key, next);
-    this.#changed({ joins: [entry], leaves: [old] });
-    return true;
+    return this.#changed(this.#tracked.untrack(pid, topic, key));
   }
 
   /** The others are told with all else that changes in this turn. */
-  #changed(changes: Changes<Entry>): void {
+  #changed(changes: Changes<Entry>): boolean {
+    if (changes.joins.length + changes.leaves.length === 0) return false;
     if (!this.#flushing && this.#process !== undefined) {
       this.#flushing = true;
       this.#note("presence_flush");
     }
     this.#publish(changes);
+    return true;
   }
 
   // Readers
@@ -196,8 +156,7 @@ export class NodePresence {
       process,
       watchReach(this.#rules.pubsub, this.#node, () => this.#note("presence_greet")),
     );
-    this.#flush();
-    this.#greet();
+    this.note("presence_greet");
   }
 
   /** The child is stopped: the others need not wait for this node. */
@@ -207,16 +166,25 @@ export class NodePresence {
   }
 
   note(type: PresenceNote["type"]): void {
-    if (type === "presence_flush") this.#flush();
-    else if (type === "presence_more") this.#answer();
-    else this.#greet();
+    if (type === "presence_more") return this.#answer();
+    this.#flush();
+    if (type !== "presence_flush") this.#greet();
     if (type === "presence_beat") this.#publish(this.#others.tick(this.#nowMs));
   }
 
   hear(message: unknown): void {
     const heard = received(message);
-    if (heard === undefined) return this.#warn("got a message that it cannot read", message);
+    if (heard === undefined) return this.#unread(message);
     if (heard.from.home !== this.#node) this.#act(heard);
+  }
+
+  /** Perhaps of a later version, with every heartbeat: it is said once in a while. */
+  #unread(message: unknown): void {
+    if (this.#nowMs < this.#nextReportMs) return void this.#unreported++;
+    const more = this.#unreported === 0 ? "" : `, and ${this.#unreported} before it`;
+    this.#unreported = 0;
+    this.#nextReportMs = this.#nowMs + REPORT_EVERY_MS;
+    this.#warn(`got a message that it cannot read${more}`, message);
   }
 
   #act(heard: Received): void {

@@ -79,7 +79,7 @@ export interface Presence<Meta> {
   subscribe(topic: string, self: Subscriber<PresenceEvent<Meta>>): void;
   unsubscribe(topic: string, self: Subscriber<PresenceEvent<Meta>>): void;
   /** For a supervisor of each node. */
-  child(options?: Omit<ChildOptions, "name">): ChildSpec;
+  child(options?: Omit<ChildOptions, "name" | "mailbox">): ChildSpec;
 }
 
 const DEFAULT_HEARTBEAT_MS = 1_500;
@@ -218,7 +218,7 @@ function badArgument(argument: string, value: unknown, expected: string): Interl
 function checkedRules(options: PresenceOptions): PresenceRules {
   const { name, pubsub } = options;
   if (typeof name !== "string" || name === "") throw badOption("name", String(name), "a text that is not empty");
-  if (typeof pubsub?.topic !== "function") throw badOption("pubsub", String(pubsub), "one that pubsub() has made");
+  if (typeof pubsub?.topic !== "function") throw badOption("pubsub", typeof pubsub, "one that pubsub() has made");
   const heartbeatMs = moreThan(0, "heartbeatMs", options.heartbeatMs ?? DEFAULT_HEARTBEAT_MS);
   return {
     name,
