@@ -47,7 +47,7 @@ describe("a local run", () => {
     const { run, stdout } = await launch();
     using agent = disposable(new Agent({ keepAlive: true }));
     const nodes = await Promise.all([1, 2, 3].map(async () => (await ask(run.url, agent.value)).node));
-    expect(nodes.toSorted()).toEqual(["news-1", "news-2", "news-3"]);
+    expect(new Set(nodes)).toEqual(new Set(["news-1", "news-2", "news-3"]));
     const lines = stdout.text.split("\n").filter((line) => !line.includes("│"));
     expect(lines.toSorted().map((line) => line.replaceAll(/\d+\.\d+ s|:\d+/g, "…"))).toEqual([
       "",
@@ -64,11 +64,14 @@ describe("a local run", () => {
     using agent = disposable(new Agent({ keepAlive: true, maxSockets: 20 }));
     let left = 10_000;
     let killed = 0;
+    const open = new Set<Promise<unknown>>();
     const statuses = new Map<unknown, number>();
     const visit = async (): Promise<void> => {
       while (left > 0) {
         left -= 1;
-        const { status } = await ask(run.url, agent.value);
+        const answer = ask(run.url, agent.value);
+        open.add(answer);
+        const { status } = await answer.finally(() => open.delete(answer));
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
       }
     };
@@ -79,7 +82,8 @@ describe("a local run", () => {
         await platform.kill(id);
         killed += 1;
         await platform.startAgain(id);
-        await again;
+        // A visitor whose node is killed is sent to another: not to one that is killed while it is there.
+        await Promise.all([again, ...open]);
       }
     };
     await Promise.all([kill(), ...Array.from({ length: 20 }, visit)]);

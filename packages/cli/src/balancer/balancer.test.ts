@@ -194,6 +194,24 @@ describe("a node that fails", () => {
     }
   });
 
+  test("with a kept connection, on its way out, is not asked again while there is another", async () => {
+    await using site = await Site.open();
+    let isDying = false;
+    // As the kernel ends a process: its connections are broken off before its port is closed.
+    await site.rawNode("a-1", (socket) => {
+      if (isDying) socket.destroy();
+      socket.on("data", () => {
+        if (isDying) socket.destroy();
+        else socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+      });
+    });
+    await site.node("a-2", says("two"));
+    const sticky = { headers: { cookie: "interlock-node=a-1" } };
+    expect((await site.ask("/", sticky)).node).toBe("a-1");
+    isDying = true;
+    expect(await site.ask("/", sticky)).toMatchObject({ status: 200, body: "two" });
+  });
+
   test("in the middle of an answer breaks it off: half an answer never looks like a whole one", async () => {
     await using site = await Site.open();
     await site.node("a-1", (request, response) => {

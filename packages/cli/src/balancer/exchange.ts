@@ -46,13 +46,21 @@ export function exchange(request: IncomingMessage, response: ServerResponse, opt
   const hasBody = coding !== undefined || length !== "0";
   const wish = wishOf(request.headersDistinct);
   const tried = new Set<string>();
+  /** A kept connection that broke says little about its node: that is asked again, over a new one, when no other is left. */
+  let stale: string | undefined;
   let upstream: ClientRequest | undefined;
   let mayRepeat = REPEATABLE.has(request.method) && !hasBody;
   // Finished or given up: what the node still does is of no interest.
   response.once("close", () => upstream?.destroy());
 
-  const attempt = (failure: CliError | undefined, again?: string): void => {
-    const taken = pool.take(tried, { ...wish, rather: again ?? wish.rather });
+  const take = (): Taken | undefined => {
+    const taken = pool.take(tried, wish);
+    if (taken !== undefined || stale === undefined) return taken;
+    tried.delete(stale);
+    return pool.take(tried, wish);
+  };
+  const attempt = (failure: CliError | undefined): void => {
+    const taken = take();
     if (taken === undefined) return refuse(response, failure ?? noneReady(wish.only));
     tried.add(taken.id);
     const { hostname, port } = new URL(taken.url);
@@ -90,10 +98,8 @@ export function exchange(request: IncomingMessage, response: ServerResponse, opt
       const failure = lost(taken.id, error);
       if (sent && !mayRepeat) return refuse(response, failure);
       if (sent) mayRepeat = false;
-      if (!sending.reusedSocket) return attempt(failure);
-      // A kept connection that breaks says little about the node: it is asked again, over a new one.
-      tried.delete(taken.id);
-      attempt(failure, taken.id);
+      stale = sending.reusedSocket ? taken.id : undefined;
+      attempt(failure);
     });
     sending.once("close", () => {
       if (!isAnswered || upgraded === undefined) taken.release();

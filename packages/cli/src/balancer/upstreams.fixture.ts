@@ -6,15 +6,17 @@ import {
   type ClientRequest,
   createServer,
   type IncomingMessage,
-  type RequestListener,
   type RequestOptions,
   request,
   type Server,
+  type ServerResponse,
 } from "node:http";
 import { type AddressInfo, createServer as createNetServer, type Server as NetServer, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { type Balancer, startBalancer } from "./balancer.ts";
 import type { Upstream } from "./choose.ts";
+
+type Listener = (request: IncomingMessage, response: ServerResponse) => unknown;
 
 export interface TestNode<S extends NetServer = Server> extends Upstream {
   readonly server: S;
@@ -39,7 +41,7 @@ export class Site implements AsyncDisposable {
     return new Site(await startBalancer({ host: "127.0.0.1", port: 0, upstreams: () => nodes, answerMs }), nodes);
   }
 
-  async node(id: string, listener: RequestListener): Promise<TestNode> {
+  async node(id: string, listener: Listener): Promise<TestNode> {
     const server = createServer((incoming, response) => {
       node.seen += 1;
       listener(incoming, response);

@@ -1,8 +1,7 @@
 /** A node for tests: it serves who it is, and does what its paths and its environment (MODE) tell it. */
 import { writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
 import type { NodeName } from "@interlock/core";
 import { draining, launchedNode, platform, ready } from "../child.ts";
 
@@ -14,24 +13,41 @@ const id = launched?.id ?? "alone";
 const { createNode } = MODE === "cluster" ? await import("@interlock/cluster") : {};
 const node = launched && (await createNode?.(launched));
 
-const server = createServer(async (request, response) => {
-  const { searchParams: query, pathname: path } = new URL(request.url ?? "/", "http://node");
+const server = createServer((request, response) => {
+  void answer(new URL(request.url ?? "/", "http://node"), response);
+});
+
+async function answer({ pathname: path, searchParams: query }: URL, response: ServerResponse): Promise<void> {
   if (path === "/exit") process.exit(3);
   if (path === "/hang") for (;;);
   if (path === "/drain") draining();
-  if (path === "/slow") await delay(Number(query.get("ms")));
   if (path === "/connect") await node?.connect(query.get("to") as NodeName);
-  if (path === "/events") return void response.write("data: open\n\n");
-  if (path === "/platform") {
-    const { kill, nodes, startAgain, stop } = platform() ?? {};
-    const [act, other = ""] = [query.get("act") ?? "", query.get("id") ?? ""];
-    const acts = new Map(Object.entries({ kill, stop, start: startAgain }));
-    const done = acts.get(act)?.(other) ?? nodes?.();
-    const answer = await done?.catch((error: unknown) => ({ code: (error as { code: string }).code }));
-    return void response.end(JSON.stringify(answer ?? "done"));
+  const body = path === "/platform" ? await asked(query) : { id, nodes: node?.nodes("connected") };
+  response.end(JSON.stringify(body));
+}
+
+/** What this node asks of its platform, and what comes of it. */
+async function asked(query: URLSearchParams): Promise<unknown> {
+  const client = platform();
+  const other = query.get("id") ?? "";
+  try {
+    switch (query.get("act")) {
+      case "kill":
+        await client?.kill(other);
+        return "done";
+      case "stop":
+        await client?.stop(other);
+        return "done";
+      case "start":
+        await client?.startAgain(other);
+        return "done";
+      default:
+        return await client?.nodes();
+    }
+  } catch (error) {
+    return { code: (error as { code: string }).code };
   }
-  response.end(JSON.stringify({ id, nodes: node?.nodes("connected") }));
-});
+}
 
 process.on("SIGTERM", () => {
   if (MODE === "stubborn") return console.log("no");
