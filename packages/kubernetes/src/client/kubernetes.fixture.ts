@@ -20,6 +20,21 @@ export const serverName = kubeconfigPath === undefined ? "(none: INTERLOCK_KUBEC
 export const hasControlPlane: boolean = kubeconfigPath !== undefined && command !== undefined;
 export const controlPlaneName = hasControlPlane ? "" : "(none: INTERLOCK_CONTROL_PLANE is not set)";
 
+/** Where the HTTP gateway of the server's etcd is, for what only etcd can do: `http://127.0.0.1:2379`. */
+const etcd = process.env["INTERLOCK_ETCD"];
+export const hasEtcd: boolean = hasControlPlane && etcd !== undefined;
+
+/** Has etcd forget all versions before its present one. */
+export async function compactEtcd(): Promise<void> {
+  const ask = async (path: string, body: object): Promise<{ header?: { revision: string } }> => {
+    const answer = await fetch(`${etcd}/v3/kv/${path}`, { method: "POST", body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`etcd: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as { header?: { revision: string } };
+  };
+  const { header } = await ask("range", { key: "AA==" });
+  await ask("compaction", { revision: header?.revision, physical: true });
+}
+
 export async function controlPlane(what: "stop" | "cont" | "kill" | "start", name = "kube-apiserver"): Promise<void> {
   const [program = "", ...args] = (command ?? "").split(" ");
   await promisify(execFile)(program, [...args, what, name]);

@@ -72,6 +72,15 @@ describe.each([true, false])("a reflector, where the server streams lists: %j,",
     expect(server.requests.filter(({ method }) => method === "GET").length).toBe(streamsLists ? 1 : 3);
   });
 
+  test("needs no handlers", async () => {
+    await create("a");
+    const seen = reflector<ConfigMap>({ api, resource: configMaps });
+    await program.supervise(seen.child());
+    await create("b");
+    await program.time.settle();
+    expect(listed(seen)).toBe("a1 b1");
+  });
+
   test("lists in pages when it does not stream", async () => {
     await create("a", "b", "c", "d", "e");
     const seen = await start({ pageSize: 2 });

@@ -246,14 +246,18 @@ class ResourceReflector<T extends KubernetesObject> implements Reflector<T> {
       case "cancel":
         return this.#ending.abort();
       case "replace":
-        this.#deliveries?.add(this.#store.replace(effect.objects));
+        this.#tell(this.#store.replace(effect.objects));
         this.#isSynced = true;
         return this.#synced.resolve();
       case "change":
-        return this.#deliveries?.add(this.#store.change(effect.events)) ?? undefined;
+        return this.#tell(this.#store.change(effect.events));
       case "wake":
         return this.#wake(effect.atMs);
     }
+  }
+
+  #tell(keys: readonly string[]): void {
+    this.#deliveries?.add(keys);
   }
 
   #list(attempt: number, limit: number, next: string | undefined): void {
