@@ -21,6 +21,8 @@ export {
   kubeconfig,
 } from "./client/configuration.ts";
 export type { Handlers } from "./client/deliveries.ts";
+export type { RecordedEvent } from "./client/event-series.ts";
+export { type EventRecorder, type EventRecorderOptions, eventRecorder, eventResource } from "./client/events.ts";
 export { httpTransport } from "./client/http-transport.ts";
 export { type KubernetesLeasesOptions, kubernetesLeases, leaseObjectName } from "./client/leases.ts";
 export type { IndexFunction } from "./client/object-store.ts";

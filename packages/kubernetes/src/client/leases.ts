@@ -12,6 +12,7 @@ import { unowned } from "@interlock/core";
 import { isKubernetesError } from "../errors.ts";
 import type { KubernetesApi } from "./api.ts";
 import { backOffMs } from "./back-off.ts";
+import { microTime } from "./micro-time.ts";
 import { pause } from "./pause.ts";
 import { type KubernetesType, type Resource, resource, type Stored } from "./resource.ts";
 
@@ -94,7 +95,8 @@ class KubernetesCell implements LeaseCell {
     { durationMs, holder, token }: Content,
     over: LeaseRecord | undefined,
   ): Promise<LeaseRecord | undefined> {
-    const now = microTime(this.#api.runtime.clock.wallTime(), this.#writes++);
+    // Never the same twice: a write that changes nothing would leave the version as it is.
+    const now = microTime(this.#api.runtime.clock.wallTime(), this.#writes++ % 1_000);
     const spec = {
       holderIdentity: holder ?? "",
       leaseDurationSeconds: Math.ceil(durationMs / 1_000),
@@ -165,9 +167,4 @@ class KubernetesCell implements LeaseCell {
     this.#objects.set(record, object);
     return record;
   }
-}
-
-/** Kubernetes' MicroTime, never the same twice: a write that changes nothing would leave the version as it is. */
-function microTime(wallTimeMs: number, count: number): string {
-  return new Date(wallTimeMs).toISOString().replace("Z", `${String(count % 1_000).padStart(3, "0")}Z`);
 }
