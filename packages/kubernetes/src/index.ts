@@ -23,9 +23,11 @@ export {
 export type { Handlers } from "./client/deliveries.ts";
 export type { RecordedEvent } from "./client/event-series.ts";
 export { type EventRecorder, type EventRecorderOptions, eventRecorder, eventResource } from "./client/events.ts";
+export { holdBy, letGo } from "./client/finalizers.ts";
 export { httpTransport } from "./client/http-transport.ts";
 export { type KubernetesLeasesOptions, kubernetesLeases, leaseObjectName } from "./client/leases.ts";
 export type { IndexFunction } from "./client/object-store.ts";
+export { byOwner, controllerOf, ownerReference } from "./client/owners.ts";
 export { type Reflector, type ReflectorOptions, type ReflectorStatus, reflector } from "./client/reflector.ts";
 export type { RequestOptions } from "./client/requester.ts";
 export {

@@ -2,6 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { KubernetesApi } from "./api.ts";
+import { holdBy, letGo } from "./finalizers.ts";
+import { byOwner, controllerOf, ownerReference } from "./owners.ts";
 import { type KubernetesObject, type Resource, resource } from "./resource.ts";
 import type { WatchEvent } from "./watch.ts";
 
@@ -157,6 +159,29 @@ export function apiContract(where: string, isThere: boolean, make: () => Promise
       await api.apply(configMaps, held(), { fieldManager: "a" });
       const { finalizers } = (await api.apply(configMaps, held(), { fieldManager: "b" })).metadata;
       expect(finalizers ?? []).toEqual([]);
+    });
+
+    test("is held by finalizers until all are let go, and takes none from a version that is not the newest", async () => {
+      const created = await api.create(configMaps, named("a"));
+      const held = await holdBy("interlock.dev/a", api, configMaps, created);
+      expect(await holdBy("interlock.dev/a", api, configMaps, held)).toBe(held);
+      await expect(holdBy("interlock.dev/b", api, configMaps, created)).rejects.toMatchObject({
+        code: "INTERLOCK_KUBERNETES_CONFLICT",
+      });
+      await holdBy("interlock.dev/b", api, configMaps, held);
+      await api.delete(configMaps, "a");
+      const first = await letGo("interlock.dev/b", api, configMaps, await api.get(configMaps, "a"));
+      expect(first.metadata.finalizers).toEqual(["interlock.dev/a"]);
+      await letGo("interlock.dev/a", api, configMaps, first);
+      expect(await api.find(configMaps, "a")).toBeUndefined();
+    });
+
+    test("knows whose an object is", async () => {
+      const owner = await api.create(configMaps, named("owner"));
+      const owned = await api.create(configMaps, { metadata: { name: "a", ownerReferences: [ownerReference(owner)] } });
+      expect(controllerOf(owned)).toMatchObject({ kind: "ConfigMap", name: "owner", uid: owner.metadata.uid });
+      expect(byOwner(owned)).toEqual([owner.metadata.uid]);
+      expect([controllerOf(owner), byOwner(owner)]).toEqual([undefined, []]);
     });
 
     test("keeps the status apart: by a manager of its own, and nothing else with it", async () => {
