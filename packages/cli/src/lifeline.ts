@@ -21,6 +21,9 @@ const VARIABLE = "INTERLOCK_LIFELINE";
 const BEAT_MS = 500;
 /** Instead of a number of beats: somebody has a debugger open and may halt the main thread for as long as they like. */
 const HALTED_BY_HAND = -1;
+/** The program is still being loaded: the launcher sees to it that this has an end. */
+const NOT_TURNED_YET = 0;
+const MOST_BEATS = 1_000;
 const STDERR_FD = 2;
 
 // Workers of the node's own load this module as well; they are given nothing of the kind.
@@ -36,10 +39,12 @@ function startThread(): void {
   // Who printed for the launcher prints for nobody once it is gone, and shall not fail on its way out because of that.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   const beats = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  setInterval(() => {
-    const beat = debuggerUrl() === undefined ? (Atomics.load(beats, 0) + 1) & 0xffff : HALTED_BY_HAND;
-    Atomics.store(beats, 0, beat);
-  }, BEAT_MS).unref();
+  const beat = (): void => {
+    const last = Math.max(Atomics.load(beats, 0), NOT_TURNED_YET);
+    Atomics.store(beats, 0, debuggerUrl() === undefined ? (last % MOST_BEATS) + 1 : HALTED_BY_HAND);
+  };
+  setImmediate(beat);
+  setInterval(beat, BEAT_MS).unref();
   const data: Lifeline = { lifelineFd, graceMs, hangMs, beats };
   new Worker(new URL(import.meta.url), { workerData: data, execArgv: [] }).unref();
 }
@@ -61,7 +66,7 @@ function watchBeats(beats: Int32Array, hangMs: number): void {
   let missed = 0;
   setInterval(() => {
     const now = Atomics.load(beats, 0);
-    missed = now === last && now !== HALTED_BY_HAND ? missed + 1 : 0;
+    missed = now === last && now > NOT_TURNED_YET ? missed + 1 : 0;
     last = now;
     if (missed * BEAT_MS < hangMs) return;
     try {
