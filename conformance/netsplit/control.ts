@@ -36,7 +36,7 @@ async function answer(operations: Operations, line: string): Promise<void> {
     write({ id, value: (await operations[operation]?.(...args)) ?? null });
   } catch (error) {
     const { code, message } = error as { code?: unknown; message?: unknown };
-    write({ id, error: String(code ?? message) });
+    write({ id, error: typeof code === "string" ? code : String(message) });
   }
 }
 

@@ -19,7 +19,9 @@ describeNetsplits("a cluster", () => {
     expect([town.changes("a", "b", fromMs), town.changes("b", "a", fromMs)]).toEqual([["down"], ["down"]]);
     expect(town.names.flatMap((name) => town.changes(name, "c", fromMs))).toEqual([]);
     await town.writeBy("a", "b");
+    const entering = town.enterBy("a", "b");
     await town.network.heal();
+    await entering;
     await town.isWhole();
     expect([town.changes("a", "b", fromMs), town.changes("b", "a", fromMs)]).toEqual(Array(2).fill(["down", "up"]));
     expect(town.changes("c", "a", fromMs)).toEqual([]);
@@ -33,6 +35,7 @@ describeNetsplits("a cluster", () => {
     await town.untilStates("a", "a up, b down, c down");
     await town.untilStates("b", "a down, b up, c up");
     await town.writeBy("a", "b");
+    await town.enterBy("a", "b");
     await town.network.heal();
     await town.isWhole();
     await town.expectOneOwner();
@@ -50,6 +53,7 @@ describeNetsplits("a cluster", () => {
       return differing.join("") === "" ? [] : differing;
     });
     await town.writeBy("a", "c", "b");
+    await town.enterBy("a", "c", "b");
     await town.network.heal();
     await town.isWhole();
     await town.expectOneOwner();
@@ -63,6 +67,7 @@ describeNetsplits("a cluster", () => {
     await town.untilStates("c", "a down, b down, c up");
     expect([town.lossOf("a", "c"), town.lossOf("c", "a")]).toEqual(["connection closed", "connection closed"]);
     await town.writeBy("a", "c");
+    await town.enterBy("a", "c");
     await town.network.heal();
     await town.isWhole();
     await town.expectOneOwner();
@@ -76,6 +81,17 @@ describeNetsplits("a cluster", () => {
         const up = (await town.states(name)).match(/up/g);
         return up?.length === 1 ? [] : [`${up?.length} are up`];
       });
+    await town.network.heal();
+    await town.isWhole();
+    await town.expectOneOwner();
+  });
+
+  test("whose global names may not be in two partitions parts wholly where two cannot see each other, and is whole again", async () => {
+    await using town = await Town.whole(["a", "b", "c"], { preventOverlappingPartitions: true });
+    await town.network.cut("a", "b");
+    await town.until("c has parted with one of them", () =>
+      (town.lossOf("c", "a") ?? town.lossOf("c", "b")) ? [] : ["no"],
+    );
     await town.network.heal();
     await town.isWhole();
     await town.expectOneOwner();

@@ -5,7 +5,9 @@ import type { Write } from "./ledger.ts";
 export const LEASE_PORT = 7_001;
 export const RESOURCE_PORT = 7_002;
 
-const LIMIT_MS = 800;
+/** For the lease: less than the holder has to renew it. */
+const LEASE_MS = 800;
+const LIMIT_MS = 5_000;
 
 export class Outside implements Leases {
   readonly #host: string;
@@ -35,7 +37,7 @@ export class Outside implements Leases {
   }
 
   async #ask<T>(port: number, operation: string, body: object, ended?: AbortSignal): Promise<T | undefined> {
-    const limit = AbortSignal.timeout(LIMIT_MS);
+    const limit = AbortSignal.timeout(port === LEASE_PORT ? LEASE_MS : LIMIT_MS);
     const response = await fetch(`http://${this.#host}:${port}/${operation}`, {
       method: "POST",
       body: JSON.stringify(body),

@@ -83,6 +83,17 @@ describeNetsplits("a singleton", () => {
     await town.expectFenced();
   });
 
+  test("whose node leaves its network is given up before that, and runs elsewhere", async () => {
+    await using town = await Town.whole(["a", "b", "c"]);
+    const [holder, other, third] = await owner(town);
+    await town.at(holder).ask("stopNode");
+    // At once: by the lease's time it would be the old one's for a while.
+    const lease = await town.outside.ask<{ holder?: string }>("lease", "editor");
+    expect(lease.holder ?? "nobody").not.toContain(`${holder}@`);
+    await town.isWhole([other, third]);
+    await town.expectOneOwner();
+  });
+
   test("whose node is killed runs elsewhere when the lease is over, and the node's next life joins", async () => {
     await using town = await Town.whole(["a", "b", "c"]);
     const [holder, other, third] = await owner(town);

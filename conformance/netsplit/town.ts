@@ -17,6 +17,8 @@ export interface TownOptions {
   readonly requiredContactPoints?: number;
   /** Default 1 000. */
   readonly tickMs?: number;
+  /** Of the nodes' `global`. Default false: a node that loses another one parts with nobody else. */
+  readonly preventOverlappingPartitions?: boolean;
   /** Whom a node looks for. Default: all. */
   readonly finds?: (name: string) => readonly string[];
 }
@@ -72,6 +74,7 @@ export class Town implements AsyncDisposable {
       outside: this.network.host(OUTSIDE).address,
       requiredContactPoints,
       tickMs,
+      preventOverlappingPartitions: this.#options.preventOverlappingPartitions ?? false,
     };
     this.#members.set(name, await Program.start(this.network, name, "member-program.ts", config));
   }
@@ -137,13 +140,29 @@ export class Town implements AsyncDisposable {
     return losses.at(-1)?.["reason"] as string | undefined;
   }
 
-  /** Every note and page is written by all of them, while they cannot hear each other perhaps. */
+  /** Each of them writes what all share, while it cannot hear the others perhaps, and claims what one may have. */
   async writeBy(...names: readonly string[]): Promise<void> {
     for (const name of names) {
-      const value = `by ${name}, ${++this.#texts}`;
-      await this.at(name).ask("setNote", "k", value);
-      await this.at(name).ask("setPage", "k", value);
+      const text = `by ${name}, ${++this.#texts}`;
+      await this.at(name).ask("setNote", text);
+      await this.at(name).ask("setPage", text);
+      await this.at(name).ask("appear", text);
+      // Of those that can hear each other one is mayor.
+      await this.at(name)
+        .ask("nominate")
+        .catch((error: Error) => expect(error.message).toBe("INTERLOCK_NAME_TAKEN"));
     }
+  }
+
+  /** Each uses the room, and so starts it if it knows of none. Where calls must wait for a node that is cut off, it may fail. */
+  async enterBy(...names: readonly string[]): Promise<void> {
+    await Promise.all(
+      names.map((name) =>
+        this.at(name)
+          .ask("enter")
+          .catch(() => undefined),
+      ),
+    );
   }
 
   /** Resolves once it gives no problem any more; asked again and again. */
@@ -182,33 +201,45 @@ export class Town implements AsyncDisposable {
 
   async #problems(names: readonly string[]): Promise<readonly string[]> {
     const problems: string[] = [];
-    const views = new Set<string>();
-    const editors = new Set<string>();
     const everybody = names.map((name) => this.nodeOf(name)).sort();
     for (const name of names) {
-      const program = this.at(name);
-      const { agreement, cluster, digest, members } = await program.ask<View & { agreement: Agreement }>("view");
-      views.add(`${cluster} ${digest}`);
+      const { agreement, members } = await this.at(name).ask<View & { agreement: Agreement }>("view");
       const up = members.filter(({ state }) => state === "up").map(({ node }) => node);
       const live = members.filter(({ state }) => state !== "down" && state !== "left").length;
       if (!isDeepStrictEqual(up, everybody) || live !== up.length)
         problems.push(`${name} sees ${await this.states(name)}`);
       if (!agreement.agreed) problems.push(`${name} knows that ${agreement.differing.map(({ node }) => node)} differ`);
-      const members_ = (await program.ask<string[]>("members")).sort();
+      const members_ = (await this.at(name).ask<string[]>("members")).sort();
       if (!isDeepStrictEqual(members_, everybody)) problems.push(`${name} has the group ${members_}`);
-      const editor = await program.ask<string>("callEditor").catch((error: Error) => error.message);
-      editors.add(editor);
     }
-    if (views.size !== 1) problems.push(`views differ: ${[...views].join(", ")}`);
-    if (editors.size !== 1 || ![...editors][0]?.includes("@"))
-      problems.push(`the editor is ${[...editors].join(", ")}`);
+    for (const what of ["callEditor", "note", "page", "present", "mayor", "enter"]) {
+      const answers = await this.#all(names, what);
+      if (new Set(answers).size !== 1 || answers[0] === undefined) problems.push(`${what}: ${answers.join(" | ")}`);
+    }
+    const present = String((await this.#all(names.slice(0, 1), "present"))[0]);
+    for (const node of everybody) if (!present.includes(`${node} at ${node}`)) problems.push(`${node} is not present`);
     const running = this.terms().filter(({ by, endMs }) => endMs === undefined && names.includes(by));
     if (running.length !== 1) problems.push(`${running.length} editors run: ${running.map(({ by }) => by)}`);
-    for (const cached of ["note", "page"]) {
-      const values = await Promise.all(names.map((name) => this.at(name).ask<string | null>(cached, "k")));
-      if (new Set(values).size !== 1) problems.push(`the ${cached} is ${values.join(", ")}`);
-    }
+    const rooms = await this.#all(names, "ownRooms");
+    if (rooms.toSorted().join("") !== `${"0".repeat(names.length - 1)}1`) problems.push(`rooms: ${rooms}`);
+    const mayors = await this.#all(names, "mayors");
+    if (!/^0*1?$/.test(mayors.toSorted().join(""))) problems.push(`mayors: ${mayors}`);
+    const views = await Promise.all(names.map((name) => this.at(name).ask<View>("view")));
+    const seen = new Set(views.map(({ cluster, digest }) => `${cluster} ${digest}`));
+    if (seen.size !== 1) problems.push(`views differ: ${[...seen].join(", ")}`);
     return problems;
+  }
+
+  /** What each of them answers, as text; failures too. */
+  #all(names: readonly string[], operation: string): Promise<readonly string[]> {
+    const ask = async (name: string): Promise<string> => {
+      try {
+        return JSON.stringify(await this.at(name).ask(operation));
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    return Promise.all(names.map(ask));
   }
 
   /** All terms of the editor on all nodes, in every life of theirs. */
