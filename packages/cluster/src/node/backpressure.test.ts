@@ -1,7 +1,7 @@
 import { genServer, local, noreply, remote, reply, send, sendWait, trySend } from "@interlock/core";
 import { expect, test } from "vitest";
 
-import { nodePorts, type Ports, type Socket, type SocketEvents } from "../ports.ts";
+import { dammed } from "./faulty-ports.fixture.ts";
 import { nextEvent, TestCluster } from "./nodes.fixture.ts";
 
 const Collector = genServer({
@@ -11,42 +11,6 @@ const Collector = genServer({
   info: ({ state }, message: string | object) =>
     typeof message === "string" ? noreply([...state, message.slice(0, 4)]) : noreply(),
 });
-
-/** Ports whose connections take everything and let nothing through while they are dammed. */
-function dammed(): { readonly ports: Ports; dam(): void; release(): void } {
-  let closed = false;
-  const held: { readonly socket: Socket; readonly chunks: readonly Uint8Array[]; readonly events: SocketEvents }[] = [];
-  const wrap = (socket: Socket): Socket => {
-    let mine: SocketEvents | undefined;
-    return {
-      remote: "the other one",
-      get buffered() {
-        return held.flatMap(({ chunks }) => chunks).reduce((sum, { length }) => sum + length, socket.buffered);
-      },
-      isFor: (host) => socket.isFor(host),
-      open: (events) => {
-        mine = events;
-        socket.open(events);
-      },
-      write: (...chunks) =>
-        closed ? void held.push({ socket, chunks, events: mine as SocketEvents }) : socket.write(...chunks),
-      end: () => socket.end(),
-      destroy: () => socket.destroy(),
-    };
-  };
-  return {
-    ports: { ...nodePorts, dial: async (to, signal, tls) => wrap(await nodePorts.dial(to, signal, tls)) },
-    dam: () => {
-      closed = true;
-    },
-    release: () => {
-      closed = false;
-      const all = held.splice(0);
-      for (const { socket, chunks } of all) socket.write(...chunks);
-      for (const { events } of all) events.drained();
-    },
-  };
-}
 
 async function make(options: { readonly busyBytes?: number; readonly mostBytes?: number }) {
   const river = dammed();

@@ -4,38 +4,9 @@ import { connect as connectSocket } from "node:net";
 import { type NodeName, type Pid, remote, type Self } from "@interlock/core";
 import { describe, expect, test } from "vitest";
 
-import { nodePorts, type Ports, type Socket } from "../ports.ts";
+import { muffled } from "./faulty-ports.fixture.ts";
 import { nextEvent, TestCluster } from "./nodes.fixture.ts";
 import { Echo, Hang, Where } from "./servers.fixture.ts";
-
-/** Ports whose connections can be made a black hole: nothing gets through, and nobody is told. */
-function muffled(): { readonly ports: Ports; mute(): void } {
-  let muted = false;
-  const wrap = (socket: Socket): Socket => ({
-    get remote() {
-      return socket.remote;
-    },
-    get buffered() {
-      return socket.buffered;
-    },
-    isFor: (host) => socket.isFor(host),
-    open: (events) => socket.open({ ...events, data: (bytes) => (muted ? undefined : events.data(bytes)) }),
-    write: (...chunks) => (muted ? undefined : socket.write(...chunks)),
-    end: () => socket.end(),
-    destroy: () => socket.destroy(),
-  });
-  const ports: Ports = {
-    ...nodePorts,
-    dial: async (to, signal, tls) => wrap(await nodePorts.dial(to, signal, tls)),
-    listen: (at, accepted, tls) => nodePorts.listen(at, (socket) => accepted(wrap(socket)), tls),
-  };
-  return {
-    ports,
-    mute: () => {
-      muted = true;
-    },
-  };
-}
 
 test("a peer that falls silent is gone after the tick time, and one that has nothing to say is not", async () => {
   await using cluster = await TestCluster.make();

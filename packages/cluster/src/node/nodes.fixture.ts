@@ -17,7 +17,8 @@ export interface TestNode {
   start<M>(body: (self: Self<M>) => void | Promise<void>): Process;
 }
 
-const cookie = "a secret of this test";
+/** Of all nodes that are given no other. */
+export const cookie = "a secret of this test";
 const FIRST_PORT = 20_000;
 const LAST_PORT = 32_000;
 
