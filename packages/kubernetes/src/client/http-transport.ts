@@ -72,8 +72,6 @@ function answerTo(
     let isAnswered = false;
     const request = start(options, (answer) => {
       isAnswered = true;
-      // Whoever reads it hears of its errors; nobody may have begun to.
-      answer.on("error", () => undefined);
       resolve(answer);
     });
     request.on("socket", (socket) => socket.setKeepAlive(true, PROBE_AFTER_MS));
