@@ -2,14 +2,10 @@
  * `npm start`: three newsrooms as programs of their own, one address in front of them, and here, beside the launcher, what
  * they share: the archive, as one more node of the town. Nobody kills that one.
  */
-import { CliError, type Platform, runLocally } from "@interlock/cli";
-import { createNode, joinCluster } from "@interlock/cluster";
-import { local, supervisor } from "@interlock/core";
-import { storesClosed } from "./articles/article-store.ts";
-import { Articles } from "./articles/articles.ts";
+import { CliError, runLocally } from "@interlock/cli";
+import { openArchive } from "./articles/archive-node.ts";
 import { newsroomConfig } from "./config.ts";
 import { describeStartFailure } from "./reason.ts";
-import { townRules } from "./town/town.ts";
 
 const {
   PORT: port,
@@ -23,24 +19,6 @@ const {
 } = process.env;
 const config = newsroomConfig.parse({ port, host, dataDirectory, leases });
 
-const archiveSup = supervisor({
-  name: "archive_sup",
-  strategy: "one_for_one",
-  intensity: 3,
-  periodMs: 10_000,
-  children: () => [Articles.child([config.dataDirectory], { name: local("articles") })],
-});
-
-async function openArchive(platform: Platform): Promise<AsyncDisposable> {
-  const stack = new AsyncDisposableStack();
-  stack.defer(storesClosed);
-  const { cookie, epmd, name } = platform.guest("archive");
-  const node = stack.use(await createNode({ name, cookie, epmd }));
-  stack.use(await joinCluster(node, townRules));
-  stack.use(await archiveSup.start());
-  return stack;
-}
-
 try {
   const run = await runLocally({
     app: "newsroom",
@@ -52,7 +30,7 @@ try {
     ...(cookie !== undefined && { cookie }),
     // Each takes any port that is free; the launcher's is the one that visitors know.
     env: { PORT: "0", HOST: "127.0.0.1", NEWSROOM_ARCHIVE: "elsewhere", NEWSROOM_LEASES: config.leases },
-    beside: openArchive,
+    beside: (platform) => openArchive({ place: platform.guest("archive"), directory: config.dataDirectory }),
   });
   await run.ended;
 } catch (error) {

@@ -9,14 +9,13 @@ import {
   type ClusterNode,
   createNode,
   fileLeases,
-  type JoinClusterOptions,
   joinCluster,
-  localNodes,
   type Singleton,
   staticNodes,
 } from "@interlock/cluster";
 import { editorWith } from "../articles/editor.ts";
 import type { NewsroomConfig } from "../config.ts";
+import { townRules } from "./town-rules.ts";
 import { Wires } from "./wires.ts";
 
 export interface Town {
@@ -31,15 +30,6 @@ export interface Town {
 
 /** A silent node is gone after so long; one that was killed is gone at once. */
 const tickMs = 4_000;
-
-/** How nodes find each other and become a town; the archive's node, which is the launcher's, goes by the same. */
-export const townRules: JoinClusterOptions = {
-  name: "newsroom",
-  discovery: [localNodes()],
-  requiredContactPoints: 2,
-  stableMarginMs: 1_000,
-  intervalMs: 300,
-};
 
 /** Joins the nodes that the launcher has started, and waits until they are one cluster. */
 export async function openTown({ leases }: Pick<NewsroomConfig, "leases">): Promise<Town> {
