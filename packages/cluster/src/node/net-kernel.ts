@@ -78,6 +78,8 @@ export class NetKernel implements Network, Receiver {
   readonly #accepting = new Map<NodeName, Socket>();
   readonly #up = new Map<NodeName, Up>();
   readonly #lives = new WeakTable<string, NodeLife>();
+  /** The one asked for last: most messages are of the same peer as the one before. */
+  #life: NodeLife | undefined;
   readonly #watching = new Set<(event: NodeEvent) => void>();
   readonly #shaking = new Set<Socket>();
   readonly #ownFunctions: OfferedModule;
@@ -99,6 +101,13 @@ export class NetKernel implements Network, Receiver {
   // Identifiers
 
   life(name: Atom, creation: number): NodeLife {
+    const last = this.#life;
+    if (last?.atom === name && last.creation === creation) return last;
+    this.#life = this.#findLife(name, creation);
+    return this.#life;
+  }
+
+  #findLife(name: Atom, creation: number): NodeLife {
     const key = `${name.name}/${creation}`;
     const known = this.#lives.get(key);
     if (known !== undefined) return known;

@@ -42,6 +42,9 @@ export interface Link {
   close(reason: string): void;
 }
 
+/** With a smaller serial a pid's two numbers are one safe integer. */
+const MOST_SERIAL_IN_KEY = 2 ** 21;
+
 /** One life of a node: identifiers of an earlier life are not those of the present one. */
 export class NodeLife implements Home {
   readonly name: NodeName;
@@ -49,7 +52,7 @@ export class NodeLife implements Home {
   readonly creation: number;
   readonly index: number;
   readonly #routeTo: (name: NodeName) => Route | undefined;
-  readonly #pids = new WeakTable<string, RemotePid>();
+  readonly #pids = new WeakTable<number | string, RemotePid>();
   readonly #references = new WeakTable<string, RemoteReference>();
 
   constructor(name: Atom, creation: number, index: number, routeTo: (name: NodeName) => Route | undefined) {
@@ -66,7 +69,7 @@ export class NodeLife implements Home {
   }
 
   pid(id: number, serial: number): RemotePid {
-    const key = `${id}.${serial}`;
+    const key = serial < MOST_SERIAL_IN_KEY ? serial * 2 ** 32 + id : `${id}.${serial}`;
     const known = this.#pids.get(key);
     if (known !== undefined) return known;
     const made = new RemotePid(this, id, serial);
