@@ -17,6 +17,7 @@ import { deliverCast, type LocalPid, type Process } from "@interlock/core/distri
 import type { Findings } from "../discovery/findings.ts";
 import { monitorNodes } from "../node/monitor-nodes.ts";
 import type { NetKernel } from "../node/net-kernel.ts";
+import { Disagreement } from "./disagreement.ts";
 import { checkedMessage, type Message } from "./messages.ts";
 import { type Effect, type MembershipChange, type MembershipRules, MembershipState } from "./state.ts";
 
@@ -96,6 +97,7 @@ export function membershipServer(options: MembershipServerOptions): AnyGenServer
         if (local.network !== kernel) options.stopped();
         shell.act((state) => state.tick(now()));
         shell.reportWaiting(now());
+        shell.reportDiffering(now());
         tick();
       }
       return noreply();
@@ -109,6 +111,7 @@ class Shell {
   readonly #process: Process;
   readonly #cast: (operation: string, ...args: readonly unknown[]) => void;
   readonly #state: MembershipState;
+  readonly #disagreement = new Disagreement();
   #reportAtMs: number;
   #reportPauseMs = REPORT_AFTER_MS;
 
@@ -167,6 +170,12 @@ class Shell {
     this.#reportPauseMs *= 2;
     this.#reportAtMs = nowMs + this.#reportPauseMs;
     this.#warn(`is in no cluster yet: ${waitingFor}`);
+  }
+
+  reportDiffering(nowMs: number): void {
+    const { differing, view } = this.#state;
+    const text = this.#disagreement.seen(view, differing, nowMs);
+    if (text !== undefined) this.#warn(text);
   }
 
   #dial(node: NodeName): void {
