@@ -78,6 +78,11 @@ class KubernetesCell implements LeaseCell {
   /** Of all tokens seen. A Lease that somebody has deleted begins after it, not anew. */
   #highest = 0;
   #writes = 0;
+  /**
+   * What a watch has told last. Candidates look every two seconds, and need not ask the server for what it tells them anyway.
+   * Should it be old, an attempt by its version is refused, and after that the server is asked.
+   */
+  #told: { readonly object: Stored<LeaseType> | undefined } | undefined;
 
   constructor(api: KubernetesApi, of: Resource<LeaseType>, name: string, requestMs: number) {
     this.#api = api;
@@ -87,11 +92,19 @@ class KubernetesCell implements LeaseCell {
   }
 
   async read(): Promise<LeaseRecord | undefined> {
-    const found = await this.#find();
+    const found = this.#told === undefined ? await this.#find() : this.#told.object;
     return found && this.#recordOf(found);
   }
 
-  async replace(
+  async replace(content: Content, over: LeaseRecord | undefined): Promise<LeaseRecord | undefined> {
+    try {
+      return await this.#write(content, over);
+    } finally {
+      this.#told = undefined;
+    }
+  }
+
+  async #write(
     { durationMs, holder, token }: Content,
     over: LeaseRecord | undefined,
   ): Promise<LeaseRecord | undefined> {
@@ -140,12 +153,17 @@ class KubernetesCell implements LeaseCell {
       try {
         // From no version: what has changed meanwhile is told at once.
         const events = await this.#api.watch(this.#of, { fieldSelector, timeoutSeconds: WATCH_SECONDS }, signal);
-        for await (const _event of events) {
+        for await (const all of events) {
+          const event = all.findLast((one) => one.type !== "BOOKMARK");
+          if (event === undefined) continue;
           failures = 0;
+          this.#told = { object: event.type === "DELETED" ? undefined : event.object };
           changed();
         }
       } catch {
         // Tried again.
+      } finally {
+        this.#told = undefined;
       }
       await pause(timers, backOffMs(failures, WATCH_BACK_OFF, random), signal).catch(() => undefined);
     }

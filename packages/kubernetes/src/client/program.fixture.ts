@@ -14,12 +14,15 @@ import { spawnProcess } from "@interlock/core/distribution";
 import { VirtualTime } from "../../../cluster/src/names/virtual-time.fixture.ts";
 
 export class TestProgram implements AsyncDisposable {
-  readonly time = new VirtualTime();
-  readonly node: LocalNode = this.time.node();
+  readonly time: VirtualTime;
+  readonly node: LocalNode;
   readonly reports: Report[] = [];
-  #tops: Pid[] = [];
+  readonly #tops: Pid[] = [];
 
-  constructor() {
+  /** Several programs may share one clock. */
+  constructor(time: VirtualTime = new VirtualTime()) {
+    this.time = time;
+    this.node = time.node();
     this.node.progress = false;
     this.node.onReport = (report) => void this.reports.push(report);
   }
