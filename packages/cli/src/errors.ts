@@ -18,6 +18,18 @@ export interface CliErrorDetails {
   readonly INTERLOCK_PLATFORM_REQUEST: { readonly request: string; readonly problem: string };
   /** An option that cannot be used, or what a node was given by its environment. */
   readonly INTERLOCK_LAUNCH_OPTION: { readonly option: string; readonly got: string; readonly expected: string };
+  /** The file that describes the application cannot be read, or says what it may not. */
+  readonly INTERLOCK_APP_FILE: { readonly path: string; readonly problems: readonly string[] };
+  /** The API server does not let whoever deploys do that. */
+  readonly INTERLOCK_DEPLOY_FORBIDDEN: { readonly what: string };
+  /** No waiting will make this rollout succeed. */
+  readonly INTERLOCK_ROLLOUT_FAILED: {
+    readonly app: string;
+    readonly problem: "image_missing" | "bad_configuration" | "crashes" | "no_quota" | "no_room" | "never_ready";
+    readonly text: string;
+  };
+  /** The rollout goes on, and takes longer than was waited for. */
+  readonly INTERLOCK_ROLLOUT_TIMEOUT: { readonly app: string; readonly timeoutMs: number };
 }
 
 export type CliErrorCode = keyof CliErrorDetails;
@@ -33,6 +45,12 @@ export const cliHints: { readonly [Code in CliErrorCode]: string } = {
   INTERLOCK_NODE_SILENT: "Look what the node is busy with; long work begins its answer at once or is answered later.",
   INTERLOCK_PLATFORM_REQUEST:
     "See whether the launcher still runs; the address and the token that nodes are given are good for as long as it does.",
+  INTERLOCK_APP_FILE: "Correct the keys that the message names; those there are: docs/kubernetes.md, interlock.yaml.",
+  INTERLOCK_DEPLOY_FORBIDDEN:
+    "Have your cluster's administrator grant what the message names, or deploy to a namespace of yours.",
+  INTERLOCK_ROLLOUT_FAILED:
+    "The pods of before go on serving. Correct what the message names and deploy again, or take it back: interlock undo.",
+  INTERLOCK_ROLLOUT_TIMEOUT: "Look at it with interlock status -w, or wait longer: --timeout.",
   INTERLOCK_LAUNCH_OPTION: "Correct the option that the message names.",
 };
 

@@ -1,0 +1,52 @@
+/** Sends an application's objects to the API server, each as what this tool owns of it. */
+import { randomBytes } from "node:crypto";
+import { isKubernetesError, type KubernetesApi, resource } from "@interlock/kubernetes";
+import { CliError } from "../errors.ts";
+import { type Rendered, secretNames } from "./render.ts";
+
+/** Of which fields this tool says the values. */
+export const fieldManager = "interlock-deploy";
+
+export interface ApplyOptions {
+  readonly app: string;
+  readonly namespace: string;
+  /** Told of each object, once it is there. */
+  readonly applied: (what: string) => void;
+}
+
+/** **Errors** those of the API server; `INTERLOCK_DEPLOY_FORBIDDEN` with what was not allowed. */
+export async function applyAll(
+  api: KubernetesApi,
+  rendered: readonly Rendered[],
+  options: ApplyOptions,
+): Promise<void> {
+  await ensureCookie(api, options);
+  for (const { object, plural } of rendered) {
+    const { apiVersion, kind, metadata } = object;
+    const of = resource({ apiVersion, kind, plural, namespace: metadata.namespace });
+    await api.apply(of, object, { fieldManager }).catch((error: unknown) => {
+      throw refusal(error, `${kind} ${metadata.name}`);
+    });
+    options.applied(`${kind} ${metadata.name}`);
+  }
+}
+
+/** The secret that the nodes share: made once, and never changed or shown by a deployment. */
+async function ensureCookie(api: KubernetesApi, { app, applied, namespace }: ApplyOptions): Promise<void> {
+  const { cookie: name } = secretNames(app);
+  const of = resource({ apiVersion: "v1", kind: "Secret", plural: "secrets", namespace });
+  const labels = { "app.kubernetes.io/name": app, "app.kubernetes.io/managed-by": "interlock" };
+  const data = { cookie: Buffer.from(randomBytes(24).toString("base64url")).toString("base64") };
+  try {
+    await api.create(of, { metadata: { name, namespace, labels }, type: "Opaque", data }, { fieldManager });
+    applied(`Secret ${name}`);
+  } catch (error) {
+    if (!isKubernetesError(error, "INTERLOCK_KUBERNETES_ALREADY_EXISTS")) throw refusal(error, `Secret ${name}`);
+  }
+}
+
+function refusal(error: unknown, what: string): unknown {
+  if (!isKubernetesError(error, "INTERLOCK_KUBERNETES_FORBIDDEN")) return error;
+  const { message } = error;
+  return new CliError("INTERLOCK_DEPLOY_FORBIDDEN", `Cannot apply ${what}: ${message}`, { what }, { cause: error });
+}
