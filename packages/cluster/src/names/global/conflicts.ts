@@ -4,7 +4,7 @@ import { LocalPid } from "@interlock/core/distribution";
 import { type Atom, atom, decode, Fun, type Tuple, tuple } from "@interlock/wire";
 import { callRemote } from "../../rpc/on-node.ts";
 import { offerModule } from "../../rpc/remote-functions.ts";
-import type { Conflict, Outcome } from "./state.ts";
+import type { Conflict, Outcome } from "./events.ts";
 
 /**
  * Which process keeps a name that two partitions have given, when they meet.

@@ -5,11 +5,11 @@ import { atom, Tuple } from "@interlock/wire";
 import type { NetKernel } from "../../node/net-kernel.ts";
 import { answer, GlobalCalls, SERVER } from "./calls.ts";
 import { settle } from "./conflicts.ts";
+import type { Conflict, Outcome } from "./events.ts";
 import { GlobalMachine, type GlobalPorts } from "./machine.ts";
 import { fromTerm, type GlobalMessage, toTerm } from "./messages.ts";
 import type { GlobalEntry } from "./name-table.ts";
 import { requestFrom } from "./requests.ts";
-import type { Conflict, Outcome } from "./state.ts";
 
 export interface GlobalOptions {
   /**

@@ -8,13 +8,13 @@
 import type { NodeName } from "@interlock/core";
 import type { LocalPid } from "@interlock/core/distribution";
 import { GroupName as Term } from "../../groups/group-name.ts";
+import type { GlobalEffect, LockerMessage } from "./events.ts";
 import { bossOf, type LockView, tryLock, unlock, unlockAll } from "./locking.ts";
 import type { LockId } from "./locks.ts";
 import type { LockSet, Tag } from "./messages.ts";
 import { inErlangsOrder } from "./pid-order.ts";
 import { GLOBAL } from "./records.ts";
 import { receive, type Script } from "./script.ts";
-import type { GlobalEffect, LockerMessage } from "./state.ts";
 
 export interface LockerView extends LockView {
   /** This node's locker, as others know it. */
@@ -22,11 +22,19 @@ export interface LockerView extends LockView {
   /** To the other side's server, or to its locker itself. */
   tell(to: NodeName | LocalPid, message: LockSet): void;
   locked(node: NodeName, tag: Tag, lock: LockId): void;
+  /** The other side keeps this one waiting, and all nodes that it has locked. */
+  stuck(node: NodeName, tag: Tag, isLocked: boolean): void;
   announce(effects: readonly GlobalEffect[]): void;
 }
 
 type Him = Extract<LockerMessage, { readonly type: "his_locker" }>;
 type LockerScript<R> = Script<LockerMessage, R>;
+
+// OTP waits for ever, and so do all its nodes when an attempt has ended on one side only.
+/** For the other side to have locked its partition, once this one has. */
+const ANSWER_MS = 10_000;
+/** For the names to be exchanged, and conflicts settled. */
+const EXCHANGE_MS = 120_000;
 
 /** Lockers say with a tag which attempt they mean from this version on. */
 const TAGGED_VERSION = 8;
@@ -82,11 +90,12 @@ function* approach(view: LockerView, him: Him): LockerScript<"synced" | "refused
   view.tell(node, said(view, true, him));
   for (;;) {
     const message = yield* receive<LockerMessage>(
-      undefined,
+      ANSWER_MS,
       (one) =>
         (one.type === "cancel" && one.node === node && one.tag === myTag) ||
         (one.type === "lock_set" && one.locker.node === node),
     );
+    if (message === undefined) view.stuck(node, myTag, false);
     if (message?.type === "cancel") {
       yield* release(view, lock, nodes, message.announce);
       return "cancelled";
@@ -115,11 +124,14 @@ function* answer(view: LockerView, him: Him): LockerScript<boolean> {
 function* hold(view: LockerView, him: Him, lock: LockId, nodes: readonly NodeName[]): LockerScript<void> {
   const { myTag, node } = him;
   view.locked(node, myTag, lock);
-  const over = yield* receive<LockerMessage>(
-    undefined,
-    (one) => one.type === "cancel" && one.node === node && one.tag === myTag,
-  );
-  yield* release(view, lock, nodes, over?.type === "cancel" ? over.announce : []);
+  for (;;) {
+    const over = yield* receive<LockerMessage>(
+      EXCHANGE_MS,
+      (one) => one.type === "cancel" && one.node === node && one.tag === myTag,
+    );
+    if (over?.type === "cancel") return yield* release(view, lock, nodes, over.announce);
+    view.stuck(node, myTag, true);
+  }
 }
 
 /** What is announced reaches every node before the lock is free there. */

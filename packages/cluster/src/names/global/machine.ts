@@ -5,20 +5,13 @@
 import type { NodeName, Timer } from "@interlock/core";
 import type { LocalPid } from "@interlock/core/distribution";
 import { atom } from "@interlock/wire";
+import type { Caller, Conflict, GlobalEffect, GlobalEvent, LockerMessage, Outcome } from "./events.ts";
 import { locker } from "./locker.ts";
 import type { GlobalMessage, Tag } from "./messages.ts";
 import { type RegistrationOrder, registrar } from "./registrar.ts";
 import type { GlobalRequest } from "./requests.ts";
 import { type Replies, RunningScript, type Script } from "./script.ts";
-import {
-  type Caller,
-  type Conflict,
-  type GlobalEffect,
-  type GlobalEvent,
-  GlobalState,
-  type LockerMessage,
-  type Outcome,
-} from "./state.ts";
+import { GlobalState } from "./state.ts";
 
 export interface GlobalPorts {
   readonly self: () => NodeName;
@@ -50,6 +43,9 @@ type Answer = (value: unknown) => void;
 
 const TRUE = atom("true");
 
+/** Nodes that are slow to come in sync are given so long. */
+const REVIEW_MS = 10_000;
+
 export class GlobalMachine {
   readonly state: GlobalState;
   readonly #ports: GlobalPorts;
@@ -71,6 +67,7 @@ export class GlobalMachine {
         pid: serverPid,
         tell: (to, message) => this.#do(() => ports.tell(to, message)),
         locked: (node, tag, lock) => this.handle({ type: "locked", node, tag, lock }),
+        stuck: (node, tag, isLocked) => this.handle({ type: "stuck", node, tag, isLocked }),
         announce: (effects) => this.#act(effects),
       }),
     );
@@ -145,6 +142,8 @@ export class GlobalMachine {
       }
       case "disconnect":
         return ports.disconnect(effect.node);
+      case "review":
+        return void ports.after(REVIEW_MS, () => this.handle({ type: "review", node: effect.node }));
       case "locker":
         return this.#locker.push(effect.message);
       case "resolve": {

@@ -73,13 +73,8 @@ export class GlobalRecords {
     this.#unwatch(entry.pid);
   }
 
-  apply(operations: readonly NameOperation[], external: readonly ExternalName[], lock: LockId | undefined): void {
-    for (const one of operations) {
-      if (one.type !== "insert") continue;
-      const { entry } = one;
-      const outside = external.find(({ name, pid }) => name.key === entry.name.key && pid === entry.pid);
-      this.register(outside === undefined ? entry : { ...entry, via: outside.via }, lock);
-    }
+  apply(operations: readonly NameOperation[], lock: LockId | undefined): void {
+    for (const one of operations) if (one.type === "insert") this.register(one.entry, lock);
     for (const one of operations) if (one.type === "delete") this.remove(one.name);
   }
 

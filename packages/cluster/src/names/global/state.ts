@@ -13,9 +13,18 @@ import type { NodeName } from "@interlock/core";
 import { type LocalPid, RemotePid } from "@interlock/core/distribution";
 import { atom } from "@interlock/wire";
 import type { GroupName as Term } from "../../groups/group-name.ts";
+import { compareNames, settled, withExternal } from "./agreement.ts";
 import { ConnectionLosses } from "./connection-losses.ts";
+import type { Caller, Conflict, GlobalEffect, GlobalEvent, LockerMessage, Message, Outcome } from "./events.ts";
 import type { LockId, LockTable } from "./locks.ts";
-import { externalTerm, type GlobalMessage, type NameOperation, type Tag, type Versions } from "./messages.ts";
+import {
+  type ExternalName,
+  externalTerm,
+  type GlobalMessage,
+  type NameOperation,
+  type Tag,
+  type Versions,
+} from "./messages.ts";
 import type { GlobalEntry, NameTable } from "./name-table.ts";
 import { GlobalRecords } from "./records.ts";
 import type { GlobalRequest } from "./requests.ts";
@@ -27,78 +36,6 @@ const LEAST_VERSION = 7;
 /** From this version on nodes confirm which attempt to connect they are in. */
 const CONFIRMING_VERSION = 8;
 
-type Message<T extends GlobalMessage["type"]> = Extract<GlobalMessage, { readonly type: T }>;
-
-/** Who has sent a request: locks are given to that process. */
-export interface Caller {
-  readonly pid: LocalPid;
-  /** As the answer needs it. */
-  readonly tag: unknown;
-}
-
-/** Two processes that have one name. */
-export interface Conflict {
-  readonly ours: GlobalEntry;
-  readonly theirs: GlobalEntry;
-}
-
-/** Whose process keeps the name. `unknown`: the method could not be run. */
-export type Outcome = "ours" | "theirs" | "none" | "unknown";
-
-export type LockerMessage =
-  | {
-      readonly type: "his_locker";
-      readonly node: NodeName;
-      readonly locker: LocalPid;
-      readonly version: number;
-      readonly hisTag: Tag;
-      readonly myTag: Tag;
-    }
-  /** The names are exchanged, or will not be. `announce` comes before the lock is given back. */
-  | {
-      readonly type: "cancel";
-      readonly node: NodeName;
-      readonly tag: Tag;
-      readonly announce: readonly GlobalEffect[];
-    }
-  | Message<"lock_set">;
-
-export type GlobalEvent =
-  | { readonly type: "nodeup" | "nodedown"; readonly node: NodeName }
-  | { readonly type: "message"; readonly message: GlobalMessage; readonly nowMs: number }
-  | { readonly type: "request"; readonly request: GlobalRequest; readonly caller: Caller }
-  /** A process that was to be watched. */
-  | { readonly type: "ended"; readonly pid: LocalPid }
-  /** What came of an effect `connect`. */
-  | { readonly type: "connected" | "unreachable"; readonly node: NodeName }
-  /** The locker has locked both partitions. */
-  | { readonly type: "locked"; readonly node: NodeName; readonly tag: Tag; readonly lock: LockId }
-  | {
-      readonly type: "resolved";
-      readonly node: NodeName;
-      readonly tag: Tag;
-      readonly conflicts: readonly Conflict[];
-      readonly outcomes: readonly Outcome[];
-    }
-  /** What processes of this node had before it met any other. */
-  | { readonly type: "adopt"; readonly entries: readonly GlobalEntry[] };
-
-export type GlobalEffect =
-  /** Over the connection that there is, if there is one. */
-  | { readonly type: "tell"; readonly node: NodeName; readonly message: GlobalMessage }
-  /** `value` is a term. */
-  | { readonly type: "reply"; readonly caller: Caller; readonly value: unknown }
-  | { readonly type: "watch" | "unwatch"; readonly pid: LocalPid }
-  | { readonly type: "connect" | "disconnect"; readonly node: NodeName }
-  | { readonly type: "locker"; readonly message: LockerMessage }
-  | {
-      readonly type: "resolve";
-      readonly node: NodeName;
-      readonly tag: Tag;
-      readonly conflicts: readonly Conflict[];
-    }
-  | { readonly type: "warn"; readonly text: string };
-
 /** An attempt to connect with a node, from its nodeup until the names are exchanged. */
 interface Attempt {
   readonly tag: Tag;
@@ -107,8 +44,8 @@ interface Attempt {
   /** Under which both partitions are locked. */
   lock: LockId | undefined;
   names: readonly GlobalEntry[] | undefined;
-  /** What is to be done here, as far as there is no conflict; then in all. */
-  operations: readonly NameOperation[] | undefined;
+  /** What is to be done here: as far as there is no conflict, then in all. */
+  inserts: readonly NameOperation[] | undefined;
   agreed: readonly NameOperation[] | undefined;
   resolved: Message<"resolved"> | undefined;
 }
@@ -143,6 +80,8 @@ export class GlobalState {
   readonly #early = new Map<NodeName, Message<"init_connect">>();
   /** Nodes that are being parted with: their nodedown is nobody else's business. */
   readonly #parting = new Set<NodeName>();
+  /** Nodes that are to be connected to again when they are parted with. */
+  readonly #rejoining = new Set<NodeName>();
   readonly #losses = new ConnectionLosses();
   readonly #waiting = new Set<Waiting>();
   #lastTag = 0;
@@ -200,7 +139,9 @@ export class GlobalState {
         return this.#begin(event.node);
       case "nodedown":
         this.#up.delete(event.node);
-        return this.#lost(event.node);
+        this.#lost(event.node);
+        if (this.#rejoining.delete(event.node)) this.#connect(event.node);
+        return;
       case "message":
         return this.#received(event.message, event.nowMs);
       case "request":
@@ -208,10 +149,18 @@ export class GlobalState {
       case "ended":
         return this.#records.ended(event.pid);
       case "connected":
-        return this.#tell(event.node, { type: "in_sync", node: this.#self() });
+        // Else it has been lost meanwhile, and would take this for the end of another attempt.
+        if (this.#known.has(event.node)) this.#tell(event.node, { type: "in_sync", node: this.#self() });
+        return;
       case "unreachable":
+        if (!this.#known.has(event.node)) return;
         this.#out.push({ type: "warn", text: `could not connect to ${event.node}, which others know` });
         return this.#lost(event.node);
+      case "review":
+        return this.#review(event.node);
+      case "stuck":
+        if (this.#attempts.get(event.node)?.tag !== event.tag) return;
+        return event.isLocked ? this.#rejoin(event.node) : this.#restart(event.node);
       case "locked":
         return this.#locked(event.node, event.tag, event.lock);
       case "resolved":
@@ -244,11 +193,18 @@ export class GlobalState {
         return this.#newNodes(message);
       case "in_sync":
         this.#inSync(message.node);
-        return this.#give(message.node, { quietly: true });
+        // Not quietly: should it be about an earlier life of this node, their attempt would wait for ever, and all its locks.
+        return this.#give(message.node);
       case "lost_connection":
         return this.#heardOfLoss(message, nowMs);
       case "remove_connection":
-        if (!this.#isKnownOrPending(message.node)) return;
+        // Both sides may want it at once.
+        if (
+          !this.#isKnownOrPending(message.node) &&
+          !this.#synced.has(message.node) &&
+          !this.#parting.has(message.node)
+        )
+          return;
         this.#out.push({ type: "disconnect", node: message.node });
         this.#warnOfParting("disconnected", message.node);
         return this.#part(message.node);
@@ -265,7 +221,7 @@ export class GlobalState {
       theirs: undefined,
       lock: undefined,
       names: undefined,
-      operations: undefined,
+      inserts: undefined,
       agreed: undefined,
       resolved: undefined,
     });
@@ -292,6 +248,8 @@ export class GlobalState {
     const attempt = this.#attempts.get(node);
     if (attempt === undefined) {
       this.#early.set(node, theirs);
+      // They have begun anew, and this side has nothing to show for what it did before.
+      if (this.#up.has(node)) this.#begin(node);
       return;
     }
     if (attempt.theirs !== undefined) {
@@ -321,8 +279,8 @@ export class GlobalState {
   #restart(node: NodeName): void {
     const isUp = this.#attempts.has(node);
     this.#give(node);
-    // What they have told of their processes may have been taken back unheard.
-    this.#records.dropNode(node);
+    // What they have told of their processes may have been taken back unheard; of those who are known, others tell.
+    if (!this.#known.has(node)) this.#records.dropNode(node);
     if (isUp) this.#begin(node);
   }
 
@@ -358,7 +316,7 @@ export class GlobalState {
     const attempt = this.#current(node, tag);
     if (attempt?.theirs === undefined) return;
     attempt.lock = lock;
-    const names = [...this.names.all];
+    const names = [...this.names.all].filter((entry) => this.#isOfPartition(entry));
     this.#tell(node, { type: "exchange", node: this.#self(), names, tag: attempt.theirs.tag });
     if (attempt.names !== undefined) this.#compare(node, attempt, attempt.names);
   }
@@ -371,35 +329,18 @@ export class GlobalState {
   }
 
   #compare(node: NodeName, attempt: Attempt, names: readonly GlobalEntry[]): void {
-    const conflicts: Conflict[] = [];
-    const operations: NameOperation[] = [];
-    for (const theirs of names) {
-      const ours = this.names.get(theirs.name);
-      if (ours === undefined) operations.push({ type: "insert", entry: theirs });
-      else if (ours.pid !== theirs.pid) conflicts.push({ ours, theirs });
-    }
+    const { conflicts, inserts } = compareNames(this.names, names);
     // OTP: the lesser node settles all, so that no two methods are run for one conflict.
-    if (conflicts.length === 0 || this.#self() > node) return this.#agree(node, attempt, operations, []);
-    attempt.operations = operations;
+    if (conflicts.length === 0 || this.#self() > node) return this.#agree(node, attempt, inserts, []);
+    attempt.inserts = inserts;
     this.#out.push({ type: "resolve", node, tag: attempt.tag, conflicts });
   }
 
   #decided(node: NodeName, tag: Tag, conflicts: readonly Conflict[], outcomes: readonly Outcome[]): void {
     const attempt = this.#current(node, tag);
-    if (attempt === undefined) return;
-    const here = [...(attempt.operations ?? [])];
-    const there: NameOperation[] = [];
-    for (const [at, { ours, theirs }] of conflicts.entries()) {
-      const outcome = outcomes[at];
-      if (outcome === "theirs" || outcome === "unknown") here.push({ type: "insert", entry: theirs });
-      else if (outcome === "ours") there.push({ type: "insert", entry: ours });
-      else {
-        here.push({ type: "delete", name: ours.name });
-        there.push({ type: "delete", name: ours.name });
-      }
-    }
-    attempt.operations = undefined;
-    this.#agree(node, attempt, here, there);
+    if (attempt?.inserts === undefined) return;
+    const { here, there } = settled(conflicts, outcomes);
+    this.#agree(node, attempt, [...attempt.inserts, ...here], there);
   }
 
   /** All conflicts are settled: what is to be done here, and in the other partition. */
@@ -426,10 +367,10 @@ export class GlobalState {
 
   #merge(node: NodeName, attempt: Attempt, ours: readonly NameOperation[], theirs: Message<"resolved">): void {
     const { external, known } = theirs;
-    const operations = [...ours, ...theirs.operations];
     const { lock } = attempt;
     const version = attempt.theirs?.version ?? VERSION;
     const nodes = new Map([[node, version], ...known]);
+    const operations = this.#toBeDone([...ours, ...theirs.operations], external, nodes);
     const announcement: GlobalMessage = {
       type: "new_nodes",
       node: this.#self(),
@@ -441,7 +382,7 @@ export class GlobalState {
     };
     const announce = this.known.map((one): GlobalEffect => ({ type: "tell", node: one, message: announcement }));
     for (const one of known.keys()) this.#connect(one);
-    this.#records.apply(operations, external, lock);
+    this.#records.apply(operations, lock);
     this.#inSync(node);
     // Those of the other partition come to know of this node by new_nodes.
     for (const one of known.keys()) this.#give(one, { quietly: true });
@@ -451,7 +392,24 @@ export class GlobalState {
 
   #newNodes({ external, lock, nodes, operations }: Message<"new_nodes">): void {
     for (const one of this.#learn(nodes)) this.#connect(one);
-    this.#records.apply(operations, external, lock);
+    this.#records.apply(this.#toBeDone(operations, external, nodes), lock);
+  }
+
+  /** Names of nodes that are in none of the two partitions any more are not taken. */
+  #toBeDone(
+    operations: readonly NameOperation[],
+    external: readonly ExternalName[],
+    nodes: Versions,
+  ): readonly NameOperation[] {
+    return withExternal(operations, external).filter(
+      (one) => one.type === "delete" || this.#isOfPartition(one.entry, nodes),
+    );
+  }
+
+  /** Who has lost a name's node has lost the name; should another one still have it, nobody would be told of it again. */
+  #isOfPartition({ pid, via }: GlobalEntry, more?: Versions): boolean {
+    const node = via ?? pid.node;
+    return node === this.#self() || this.#known.has(node) || more?.has(node) === true;
   }
 
   /** @returns those that were not known. */
@@ -459,7 +417,10 @@ export class GlobalState {
     const added: NodeName[] = [];
     for (const [node, version] of nodes) {
       if (node === this.#self()) continue;
-      if (!this.#known.has(node)) added.push(node);
+      if (!this.#known.has(node)) {
+        added.push(node);
+        this.#expectRest(node, this.#synced);
+      }
       if (!this.#known.get(node)) this.#known.set(node, version);
     }
     return added;
@@ -472,6 +433,29 @@ export class GlobalState {
   #inSync(node: NodeName): void {
     this.#synced.add(node);
     this.#awaited(node);
+    this.#expectRest(node, this.#known);
+  }
+
+  /**
+   * A node is known by what others say and in sync by what it says itself; both come, in whatever order. Connections that
+   * came and went meanwhile may have swallowed one of them, and nobody says it again.
+   */
+  #expectRest(node: NodeName, rest: { has(node: NodeName): boolean }): void {
+    if (!rest.has(node)) this.#out.push({ type: "review", node });
+  }
+
+  #review(node: NodeName): void {
+    if (!this.#up.has(node) || this.#known.has(node) === this.#synced.has(node)) return;
+    if (this.#attempts.get(node)?.theirs === undefined) this.#rejoin(node);
+    else this.#out.push({ type: "review", node });
+  }
+
+  /** Begins anew with a new connection; that this one ends is nobody else's business. */
+  #rejoin(node: NodeName): void {
+    this.#out.push({ type: "warn", text: `is not in step with ${node}, and connects anew` });
+    this.#tell(node, { type: "remove_connection", node: this.#self() });
+    this.#part(node);
+    this.#rejoining.add(node);
   }
 
   // Requests
