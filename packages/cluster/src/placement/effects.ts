@@ -14,7 +14,7 @@ export type PlacementEffect<P> =
   /** Start the server of the key afresh; `started` or `startFailed` follows. */
   | { readonly type: "start"; readonly key: string; readonly epoch: number }
   /** What waits for the key goes to its process now. */
-  | { readonly type: "open"; readonly key: string }
+  | { readonly type: "open"; readonly key: string; readonly pid: P }
   /** What waits for the key is given up. */
   | { readonly type: "fail"; readonly key: string; readonly error: unknown }
   /** Calls to processes of the key that started in epoch `since` or before get no answer any more. */

@@ -16,6 +16,8 @@ export interface Handing<P> {
   /** The process is being packed, or has been. */
   packing: boolean;
   parcel: { readonly content: unknown } | undefined;
+  /** The process has been ended meanwhile, with this reason: only what was packed is left. */
+  ended: { readonly reason: unknown } | undefined;
 }
 
 export class HandingQueue<P> {
@@ -48,9 +50,12 @@ export class HandingQueue<P> {
     this.#sorted = [];
   }
 
-  /** The most valuable key that waits, if one more may run. */
-  next(): string | undefined {
-    if (this.#running.size >= this.#concurrency || this.#waiting.size === 0) return undefined;
+  get mayBegin(): boolean {
+    return this.#running.size < this.#concurrency && this.#waiting.size > 0;
+  }
+
+  /** The most valuable key that waits. */
+  next(): string {
     if (this.#sorted.length === 0)
       this.#sorted = [...this.#waiting].sort(([, one], [, other]) => one - other || 0).map(([key]) => key);
     const key = this.#sorted.pop() as string;
@@ -68,6 +73,7 @@ export class HandingQueue<P> {
       awaited: new Set(),
       packing: false,
       parcel: undefined,
+      ended: undefined,
     };
     this.#waiting.delete(key);
     this.#running.set(key, handing);

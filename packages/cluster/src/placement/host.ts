@@ -62,7 +62,7 @@ export class PlacementHost {
     this.#process = process;
     this.#plan = plan;
     this.tally = new Tally(plan, node);
-    const info = { node: node.name, hosts: takes, leaving: false, version: plan.version };
+    const info = { node: node.name, hosts: takes, leaving: false, ready: false, version: plan.version };
     this.state = new PlacementState(process.pid, info, {
       placement: plan.name,
       concurrency: plan.concurrency,
@@ -153,10 +153,9 @@ export class PlacementHost {
     }
   }
 
-  #open(key: string): void {
+  #open(key: string, pid: LocalPid): void {
     const gate = this.#gates.get(key);
-    const pid = this.state.pidOf(key);
-    if (gate === undefined || pid === undefined) return;
+    if (gate === undefined) return;
     this.#gates.delete(key);
     for (const sent of gate.open()) this.#deliver(key, pid, sent);
   }
@@ -205,7 +204,7 @@ export class PlacementHost {
         this.#watch(effect.node);
         break;
       case "open":
-        this.#open(effect.key);
+        this.#open(effect.key, effect.pid);
         break;
       case "fail":
         this.#giveUp(effect.key, effect.error);

@@ -43,9 +43,9 @@ export class Hosts<P> {
     return this.#infos.delete(host);
   }
 
-  leaves(host: P): void {
+  is(host: P, change: Partial<Pick<HostInfo, "leaving" | "ready">>): void {
     const info = this.#infos.get(host);
-    if (info !== undefined) this.#infos.set(host, { ...info, leaving: true });
+    if (info !== undefined) this.#infos.set(host, { ...info, ...change });
   }
 
   /** Who starts `key`: the same for all that know the same hosts. */
@@ -55,8 +55,13 @@ export class Hosts<P> {
 
   /** Who may take `key` over from here: the newest release first, and among its hosts as the owner is found. */
   heirs(key: string, tried: ReadonlySet<P>): readonly P[] {
-    const order = this.#order(key, (info, host) => !info.leaving && host !== this.#self && !tried.has(host));
+    const order = this.#order(key, (info, host) => info.ready && !info.leaving && host !== this.#self && !tried.has(host));
     return order.sort((one, other) => compareVersions(this.#versionOf(other), this.#versionOf(one)));
+  }
+
+  /** Whether a host that takes no key yet will do so. */
+  get someWillBeReady(): boolean {
+    return this.infos.some(({ hosts, leaving, ready }) => hosts && !leaving && !ready);
   }
 
   /** Of two that hold `key`, whether this host is the one that stays. */

@@ -8,6 +8,8 @@ export interface HostInfo {
   readonly hosts: boolean;
   /** It gives its keys away and takes none. */
   readonly leaving: boolean;
+  /** All have answered it: it starts keys, and takes them. */
+  readonly ready: boolean;
   /** Of its module. */
   readonly version: string;
 }
@@ -38,12 +40,6 @@ export interface Heritage {
   readonly since: number;
 }
 
-interface Knowledge<P> {
-  readonly info: HostInfo;
-  readonly claims: readonly Claim<P>[];
-  readonly heritage: readonly Heritage[];
-}
-
 /** One attempt of one hand-off. */
 interface Attempt {
   readonly key: string;
@@ -52,10 +48,14 @@ interface Attempt {
 }
 
 export type PlacementMessage<P> =
-  /** Answered by `welcome`; who answers starts no key any more that the newcomer owns. */
-  | ({ readonly type: "join" } & Knowledge<P>)
-  | ({ readonly type: "welcome" } & Knowledge<P>)
-  /** All have answered: it starts keys, and takes them. */
+  /** Who answers it starts no key any more that the newcomer owns, and tells it of all that happens to its own. */
+  | { readonly type: "join"; readonly info: HostInfo }
+  | {
+      readonly type: "welcome";
+      readonly info: HostInfo;
+      readonly claims: readonly Claim<P>[];
+      readonly heritage: readonly Heritage[];
+    }
   | { readonly type: "ready" }
   | { readonly type: "leaving" }
   /** To the owner: `by` has something for a key that nobody is known to hold. */
@@ -76,8 +76,10 @@ export type PlacementMessage<P> =
   | ({ readonly type: "refused"; readonly reason: string } & Attempt)
   /** What waited in the mailbox has been forwarded: the heir holds the key. */
   | ({ readonly type: "complete" } & Attempt)
-  /** To an heir: the holder is dead. It says `at` or `gone`. */
-  | { readonly type: "inherit"; readonly key: string; readonly epoch: number }
+  /** Nothing has come of a hand-off that was promised to this host. */
+  | { readonly type: "waived"; readonly key: string; readonly epoch: number }
+  /** To the heir of a dead holder, or the holder whose heir is dead: does it have the key? It says `at` or `gone`. */
+  | { readonly type: "holds"; readonly key: string; readonly epoch: number }
   /** To the one that stays, of two that held a key: in this epoch it was held elsewhere as well. */
   | { readonly type: "dispute"; readonly key: string; readonly epoch: number };
 
@@ -103,15 +105,15 @@ const shape =
     value !== null &&
     Object.entries(fields).every(([name, check]) => check((value as Record<string, unknown>)[name]));
 
-const info = shape({ node: text, hosts: flag, leaving: flag, version: text });
+const info = shape({ node: text, hosts: flag, leaving: flag, ready: flag, version: text });
 const frozen = shape({ attempt: whole, heir: maybe(pid) });
 const claim = shape({ key: text, epoch: whole, since: whole, pid: maybe(pid), frozen: maybe(frozen) });
-const knowledge = { info, claims: listOf(claim), heritage: listOf(shape({ key: text, epoch: whole, since: whole })) };
+const heritage = shape({ key: text, epoch: whole, since: whole });
 const attempt = { key: text, epoch: whole, attempt: whole };
 
 const checks: { readonly [Type in PlacementMessage<never>["type"]]: Check } = {
-  join: shape(knowledge),
-  welcome: shape(knowledge),
+  join: shape({ info }),
+  welcome: shape({ info, claims: listOf(claim), heritage: listOf(heritage) }),
   ready: anything,
   leaving: anything,
   want: shape({ key: text, by: pid }),
@@ -123,7 +125,8 @@ const checks: { readonly [Type in PlacementMessage<never>["type"]]: Check } = {
   taken: shape({ ...attempt, pid }),
   refused: shape({ ...attempt, reason: text }),
   complete: shape(attempt),
-  inherit: shape({ key: text, epoch: whole }),
+  waived: shape({ key: text, epoch: whole }),
+  holds: shape({ key: text, epoch: whole }),
   dispute: shape({ key: text, epoch: whole }),
 };
 

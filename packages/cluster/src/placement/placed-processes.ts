@@ -214,6 +214,7 @@ class RunningProcesses implements PlacedProcesses {
     this.#parcels.delete(pid);
     const entry = state.entry(key);
     if (entry?.pid === pid && state.holds(key)) act(state.ended(key, entry.epoch, reason, this.#again(key, reason)));
+    else act(state.begunEnded(key, pid));
   }
 
   /** Whether a process that ended so is started anew at once. */

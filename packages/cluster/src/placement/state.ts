@@ -54,7 +54,6 @@ export class PlacementState<P> {
   /** Nodes that have not answered yet. */
   readonly #unanswered = new Set<NodeName>();
   #knowsAll = false;
-  #active = false;
   #drained = false;
   #clock = 0;
   #effects: PlacementEffect<P>[] = [];
@@ -92,7 +91,7 @@ export class PlacementState<P> {
 
   /** Whether it starts keys, and takes them: all others have answered. */
   get active(): boolean {
-    return this.#active;
+    return this.hosts.own.ready;
   }
 
   get unanswered(): readonly NodeName[] {
@@ -105,7 +104,7 @@ export class PlacementState<P> {
   met(node: NodeName): readonly PlacementEffect<P>[] {
     if (node !== this.hosts.own.node && !this.#unanswered.has(node) && this.hosts.on(node) === undefined) {
       this.#unanswered.add(node);
-      this.#do({ type: "greet", node, message: { type: "join", ...this.#knowledge() } });
+      this.#do({ type: "greet", node, message: { type: "join", info: this.hosts.own } });
     }
     return this.#take();
   }
@@ -127,40 +126,36 @@ export class PlacementState<P> {
   }
 
   #activate(): void {
-    if (this.#active || !this.#knowsAll || this.#unanswered.size > 0) return;
-    this.#active = true;
+    if (this.active || !this.#knowsAll || this.#unanswered.size > 0) return;
+    this.hosts.is(this.#self, { ready: true });
     this.#tellAll({ type: "ready" });
     this.#askForAll();
   }
 
-  #joined(host: P, info: HostInfo): void {
+  #joined(host: P, info: HostInfo): boolean {
     const before = this.hosts.on(info.node);
-    if (before !== undefined && before !== host) this.#down(before);
+    if (before !== undefined && before !== host) {
+      // What the last one was asked, this one has not heard.
+      this.#unanswered.delete(info.node);
+      this.#down(before);
+    }
     this.hosts.add(host, info);
-  }
-
-  #knowledge() {
-    const claims = this.own.map((key) => claimOf(this.#entries.get(key) as Entry<P>));
-    const heritage = [...this.#promised.values()].map(({ key, epoch, since }) => ({ key, epoch, since }));
-    return { info: this.hosts.own, claims, heritage };
-  }
-
-  #learn(host: P, claims: readonly Claim<P>[], heritage: readonly Heritage[]): void {
-    for (const claim of claims) this.#heard(host, claim, undefined);
-    // Its holder may be dead already: whoever took the key for a free one would start it twice.
-    for (const { key, epoch, since } of heritage)
-      if (!this.#entries.has(key)) this.#set({ key, epoch, since, pid: undefined, frozen: undefined, holder: host });
+    return before !== host;
   }
 
   #down(host: P): void {
     this.hosts.remove(host);
     for (const handing of [...this.#handing.all]) {
       handing.awaited.delete(host);
-      if (handing.heir !== host) this.#advance(handing);
-      else if (handing.stage !== "completing") this.#tryNext(handing);
-      else this.#lostOnTheWay(handing);
+      if (handing.heir === host) this.#withoutThisHeir(handing);
+      else this.#advance(handing);
     }
-    for (const entry of [...this.#entries.values()]) if (entry.holder === host) this.#orphaned(entry);
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.holder === host) this.#orphaned(entry);
+      // It may have taken the key over, and died before it could say so here.
+      else if (entry.frozen?.heir === host && entry.holder !== this.#self)
+        this.#tell([entry.holder], { type: "holds", key: entry.key, epoch: entry.epoch });
+    }
     for (const promised of [...this.#promised.values()]) {
       if (promised.source !== host || promised.stage === "beginning") continue;
       if (promised.stage === "begun") this.#adopt(promised, false);
@@ -185,7 +180,7 @@ export class PlacementState<P> {
       return this.#set({ ...entry, holder: this.#self, pid: undefined });
     if (heir !== undefined && heir !== this.#self && this.hosts.has(heir)) {
       this.#set({ ...entry, holder: heir, pid: undefined });
-      return this.#tell([heir], { type: "inherit", key, epoch });
+      return this.#tell([heir], { type: "holds", key, epoch });
     }
     this.#forget(key, "noconnection");
     if (heir === this.#self) this.#tellAll({ type: "gone", key, epoch });
@@ -203,12 +198,21 @@ export class PlacementState<P> {
   }
 
   #ask(key: string): void {
-    if (!this.#active || this.#entries.has(key) || !this.#wanted.has(key)) return;
+    if (!this.active || this.#entries.has(key) || !this.#wanted.has(key)) return;
     const owner = this.hosts.owner(key);
     if (owner === this.#self) return this.#start(key);
     if (owner === undefined || this.#wanted.get(key) === owner) return;
     this.#wanted.set(key, owner);
     this.#tell([owner], { type: "want", key, by: this.#self });
+  }
+
+  /** Asks again for what still waits: while some nodes are cut off from others, an answer may not have come through. */
+  remind(): readonly PlacementEffect<P>[] {
+    for (const key of [...this.#wanted.keys()]) {
+      this.#wanted.set(key, undefined);
+      this.#ask(key);
+    }
+    return this.#take();
   }
 
   #askForAll(): void {
@@ -248,8 +252,12 @@ export class PlacementState<P> {
   ended(key: string, epoch: number, reason: unknown, again: boolean): readonly PlacementEffect<P>[] {
     const entry = this.#ownEntry(key, epoch);
     const handing = this.#handing.get(key);
-    // Its heir may have begun already: what it was given is all that counts.
-    if (entry === undefined || handing?.stage === "taking" || handing?.stage === "completing") return this.#take();
+    if (entry === undefined) return this.#take();
+    if (handing?.parcel !== undefined && handing.stage !== "stranded") {
+      // Its heir may have begun already, and counts on what it was given.
+      handing.ended = { reason };
+      return this.#take();
+    }
     if (handing !== undefined) {
       this.#handing.end(key);
       this.#do({ type: "settled", key, lost: handing.stage === "stranded", to: undefined });
@@ -273,7 +281,12 @@ export class PlacementState<P> {
   /** This host takes no key any more, and gives its own away. */
   leave(): readonly PlacementEffect<P>[] {
     if (!this.hosts.own.leaving) {
-      this.hosts.leaves(this.#self);
+      this.hosts.is(this.#self, { leaving: true });
+      // From now on they are others' to start, unless these know.
+      for (const key of this.own) {
+        const entry = this.#entries.get(key) as Entry<P>;
+        if (entry.pid === undefined) this.#tellAll({ type: "at", claim: claimOf(entry) });
+      }
       this.#tellAll({ type: "leaving" });
       for (const promised of [...this.#promised.values()])
         if (promised.stage === "promised") this.#refuse(promised, "leaving");
@@ -301,7 +314,8 @@ export class PlacementState<P> {
 
   /** Begins as many hand-offs as may run. */
   #goOn(): void {
-    for (let key = this.#handing.next(); key !== undefined; key = this.#handing.next()) {
+    while (this.#handing.mayBegin && !this.#waitsForHeirs()) {
+      const key = this.#handing.next();
       const entry = this.#entries.get(key);
       if (entry?.holder !== this.#self || entry.pid === undefined) continue;
       const handing = this.#handing.begin(key);
@@ -315,6 +329,12 @@ export class PlacementState<P> {
     if (this.#own.size > 0 || this.#promised.size > 0 || this.#handing.busy) return;
     this.#drained = true;
     this.#do({ type: "drained" });
+  }
+
+  /** Nobody could take a key now, but somebody is about to join. */
+  #waitsForHeirs(): boolean {
+    if (this.#rules.endsAll || this.hosts.heirs("", new Set()).length > 0) return false;
+    return this.#unanswered.size > 0 || this.hosts.someWillBeReady;
   }
 
   #tryNext(handing: Handing<P>): void {
@@ -366,19 +386,27 @@ export class PlacementState<P> {
   }
 
   #withoutHeir(handing: Handing<P>): void {
-    if (this.hosts.own.leaving) return this.#strand(handing);
-    const { key } = handing;
+    // Somebody has joined meanwhile.
+    if (this.hosts.heirs(handing.key, handing.tried).length > 0) return this.#tryNext(handing);
+    const { leaving } = this.hosts.own;
+    const { ended, key } = handing;
+    if (ended !== undefined || (leaving && !this.#waitsForHeirs())) return this.#strand(handing);
     this.#handing.end(key);
+    if (leaving) this.#handing.add(key);
     this.#do({ type: "unpack", key });
-    this.#set({ ...(this.#entries.get(key) as Entry<P>), frozen: undefined });
-    this.#announce(key);
+    this.#insist({ ...(this.#entries.get(key) as Entry<P>), frozen: undefined });
   }
 
   #strand(handing: Handing<P>): void {
-    const { key } = handing;
+    const { ended, key } = handing;
     const entry = this.#entries.get(key) as Entry<P>;
     handing.stage = "stranded";
     handing.heir = undefined;
+    if (ended !== undefined) {
+      this.#handing.end(key);
+      this.#do({ type: "settled", key, lost: true, to: undefined });
+      return this.#free(entry, ended.reason);
+    }
     this.#do({ type: "strand", key, epoch: entry.epoch });
   }
 
@@ -386,7 +414,7 @@ export class PlacementState<P> {
 
   #refuse(promised: Promised<P>, reason: string): void {
     const { attempt, epoch, key, source } = promised;
-    this.#promised.delete(key);
+    this.#waive(promised);
     this.#tell([source], { type: "refused", key, epoch, attempt, reason });
   }
 
@@ -399,6 +427,13 @@ export class PlacementState<P> {
       if (this.hosts.has(promised.source)) this.#tell([promised.source], { type: "taken", key, epoch, attempt, pid });
       else this.#adopt(begun, false);
     }
+    return this.#take();
+  }
+
+  /** One that has begun has ended before the key was its own. */
+  begunEnded(key: string, pid: P): readonly PlacementEffect<P>[] {
+    const promised = this.#promised.get(key);
+    if (promised?.pid === pid) this.#refuse({ ...promised, pid: undefined }, "it has ended already");
     return this.#take();
   }
 
@@ -421,9 +456,9 @@ export class PlacementState<P> {
   }
 
   /** The holder is dead, and nothing of the key has come here. */
-  #renounce({ epoch, key, pid }: Promised<P>): void {
-    this.#promised.delete(key);
-    if (pid !== undefined) this.#do({ type: "discard", pid });
+  #renounce(promised: Promised<P>): void {
+    const { epoch, key } = promised;
+    this.#waive(promised);
     this.#tellAll({ type: "gone", key, epoch });
     const entry = this.#entries.get(key);
     if (entry !== undefined && entry.epoch === epoch) this.#forget(key, "noconnection");
@@ -432,37 +467,58 @@ export class PlacementState<P> {
   /** The holder has chosen somebody else, or goes on itself. */
   #disinherited(key: string, epoch: number): void {
     const promised = this.#promised.get(key);
-    if (promised === undefined || promised.epoch > epoch) return;
+    if (promised !== undefined && promised.epoch <= epoch) this.#waive(promised);
+  }
+
+  #waive({ epoch, key, pid }: Promised<P>): void {
     this.#promised.delete(key);
-    if (promised.pid !== undefined) this.#do({ type: "discard", pid: promised.pid });
+    if (pid !== undefined) this.#do({ type: "discard", pid });
+    // Somebody may know of it only by the promise.
+    this.#tellAll({ type: "waived", key, epoch });
   }
 
   // Messages
 
   received(from: P, message: PlacementMessage<P>): readonly PlacementEffect<P>[] {
-    if (message.type === "join" || message.type === "welcome") this.#met(from, message);
+    if (message.type === "join") this.#welcome(from, message.info);
+    else if (message.type === "welcome") this.#welcomed(from, message);
     // Of a host that is taken for dead: it has to join again, and says everything then.
     else if (this.hosts.has(from)) this.#hear(from, message);
     return this.#take();
   }
 
-  #met(from: P, message: PlacementMessage<P> & { readonly type: "join" | "welcome" }): void {
-    const { claims, heritage, info, type } = message;
-    this.#joined(from, info);
-    if (type === "welcome") this.#unanswered.delete(info.node);
-    else {
-      this.#do({ type: "watch", node: info.node });
-      this.#tell([from], { type: "welcome", ...this.#knowledge() });
+  #welcome(from: P, info: HostInfo): void {
+    const isNew = this.#joined(from, info);
+    this.#do({ type: "watch", node: info.node });
+    const claims = this.own.map((key) => claimOf(this.#entries.get(key) as Entry<P>));
+    const heritage = [...this.#promised.values()].map(({ key, epoch, since }) => ({ key, epoch, since }));
+    this.#tell([from], { type: "welcome", info: this.hosts.own, claims, heritage });
+    // They were cut off from each other: others may have heard of it what was not true of what is held here.
+    if (isNew && info.ready && this.active) for (const key of this.own) this.#announce(key);
+    // What it holds it says to those that have joined it.
+    if (isNew && !this.#unanswered.has(info.node)) {
+      this.#unanswered.add(info.node);
+      this.#tell([from], { type: "join", info: this.hosts.own });
     }
-    this.#learn(from, claims, heritage);
+    this.#askForAll();
+  }
+
+  #welcomed(from: P, { claims, heritage, info }: Of<P, "welcome">): void {
+    this.#joined(from, info);
+    this.#unanswered.delete(info.node);
+    for (const claim of claims) this.#heard(from, claim, undefined);
+    // Its holder may be dead already: whoever took the key for a free one would start it twice.
+    for (const { key, epoch, since } of heritage)
+      if (!this.#entries.has(key)) this.#set({ key, epoch, since, pid: undefined, frozen: undefined, holder: from });
     this.#activate();
+    if (info.ready) this.#readied(from);
     this.#askForAll();
   }
 
   #hear(from: P, message: Exclude<PlacementMessage<P>, { readonly type: "join" | "welcome" }>): void {
     switch (message.type) {
       case "ready":
-        return this.#rebalance(from);
+        return this.#readied(from);
       case "leaving":
         return this.#left(from);
       case "want":
@@ -483,22 +539,25 @@ export class PlacementState<P> {
         return this.#refused(from, message);
       case "complete":
         return this.#completed(from, message);
-      case "inherit":
-        return this.#inherits(from, message);
+      case "waived":
+        return this.#waived(from, message);
+      case "holds":
+        return this.#askedAgain(from, message);
       case "dispute":
         return this.#disputed(message);
     }
   }
 
   #left(from: P): void {
-    this.hosts.leaves(from);
+    this.hosts.is(from, { leaving: true });
     for (const handing of [...this.#handing.all])
       if (handing.heir === from && handing.stage === "freezing") this.#tryNext(handing);
     this.#askForAll();
   }
 
-  #rebalance(joined: P): void {
-    if (!this.#rules.rebalances || !this.#active || this.hosts.own.leaving) return;
+  #readied(joined: P): void {
+    this.hosts.is(joined, { ready: true });
+    if (!this.#rules.rebalances || !this.active || this.hosts.own.leaving) return;
     for (const key of this.own) if (this.hosts.owner(key) === joined) this.#handOver(key);
   }
 
@@ -585,7 +644,7 @@ export class PlacementState<P> {
     const { hosts, leaving } = this.hosts.own;
     if (leaving || !hosts) return "it takes no keys (any more)";
     // A host that has not answered yet would not count on it.
-    if (!this.#active) return "it is not known to all yet";
+    if (!this.active) return "it is not known to all yet";
     return this.#own.has(key) ? "it has one of its own" : undefined;
   }
 
@@ -598,7 +657,8 @@ export class PlacementState<P> {
 
   #offered(from: P, { attempt, epoch, key, parcel }: Of<P, "take">): void {
     const promised = this.#promised.get(key);
-    if (promised?.source !== from || promised.attempt !== attempt || promised.stage !== "promised") return;
+    if (promised?.source !== from || promised.attempt !== attempt || promised.stage !== "promised")
+      return this.#tell([from], { type: "refused", key, epoch, attempt, reason: "it was not promised to it" });
     const refusal = this.#refusal(key);
     if (refusal !== undefined) return this.#refuse(promised, refusal);
     this.#promised.set(key, { ...promised, stage: "beginning" });
@@ -615,7 +675,12 @@ export class PlacementState<P> {
 
   #refused(from: P, { attempt, key }: Of<P, "refused">): void {
     const handing = this.#handing.get(key);
-    if (handing?.heir === from && handing.attempt === attempt) this.#tryNext(handing);
+    if (handing?.heir === from && handing.attempt === attempt) this.#withoutThisHeir(handing);
+  }
+
+  #withoutThisHeir(handing: Handing<P>): void {
+    if (handing.stage === "completing") this.#lostOnTheWay(handing);
+    else this.#tryNext(handing);
   }
 
   #completed(from: P, { attempt, key }: Of<P, "complete">): void {
@@ -624,7 +689,16 @@ export class PlacementState<P> {
       this.#adopt(promised, true);
   }
 
-  #inherits(from: P, { epoch, key }: Of<P, "inherit">): void {
+  #waived(from: P, { epoch, key }: Of<P, "waived">): void {
+    const entry = this.#entries.get(key);
+    const handing = this.#handing.get(key);
+    if (handing?.heir === from && entry?.epoch === epoch) return this.#withoutThisHeir(handing);
+    if (entry?.holder !== from || entry.epoch > epoch) return;
+    this.#forget(key, "noproc");
+    this.#ask(key);
+  }
+
+  #askedAgain(from: P, { epoch, key }: Of<P, "holds">): void {
     const entry = this.#entries.get(key);
     if (entry?.holder === this.#self && entry.epoch >= epoch)
       return this.#tell([from], { type: "at", claim: claimOf(entry) });
@@ -672,9 +746,10 @@ export class PlacementState<P> {
   }
 
   #open(key: string): void {
-    if (this.pidOf(key) === undefined) return;
+    const pid = this.pidOf(key);
+    if (pid === undefined) return;
     this.#wanted.delete(key);
-    this.#do({ type: "open", key });
+    this.#do({ type: "open", key, pid });
   }
 
   // Effects
