@@ -144,6 +144,7 @@ Object.defineProperty(KubernetesError.prototype, Symbol.for("interlock.error"), 
  * Whether `error` is this package's error of one of these codes, and then typed by it.
  *
  * @example
+ * import { FakeApiServer } from "@interlock/kubernetes/testing";
  * const api = kubernetesApi({ transport: new FakeApiServer() });
  * const pods = resource({ apiVersion: "v1", kind: "Pod", plural: "pods", namespace: "shop" });
  * try {
