@@ -21,6 +21,16 @@ program
   .option("--timeout <seconds>", "how long to follow it", "600")
   .action(async (options) => (await import("./commands/deploy.ts")).deploy(options));
 
+program
+  .command("release")
+  .description("pack the application and all that it needs into an image, without a container engine")
+  .option("-f, --file <path>", "what the application is", "interlock.yaml")
+  .option("--base <archive>", "the OCI archive of an image with Node.js")
+  .option("--tag <tag>", "default: the application's name and the version in its package.json")
+  .option("--out <folder>", "where the image and the list of its parts go", "release")
+  .option("--thin", "leave out the base's layers, for machines that have them")
+  .action(async (options) => (await import("./commands/release.ts")).release(options));
+
 try {
   await program.parseAsync();
 } catch (error) {

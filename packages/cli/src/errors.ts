@@ -20,6 +20,8 @@ export interface CliErrorDetails {
   readonly INTERLOCK_LAUNCH_OPTION: { readonly option: string; readonly got: string; readonly expected: string };
   /** The file that describes the application cannot be read, or says what it may not. */
   readonly INTERLOCK_APP_FILE: { readonly path: string; readonly problems: readonly string[] };
+  /** The application cannot be packed. */
+  readonly INTERLOCK_RELEASE: { readonly folder: string; readonly problem: string };
   /** The API server does not let whoever deploys do that. */
   readonly INTERLOCK_DEPLOY_FORBIDDEN: { readonly what: string };
   /** No waiting will make this rollout succeed. */
@@ -46,6 +48,7 @@ export const cliHints: { readonly [Code in CliErrorCode]: string } = {
   INTERLOCK_PLATFORM_REQUEST:
     "See whether the launcher still runs; the address and the token that nodes are given are good for as long as it does.",
   INTERLOCK_APP_FILE: "Correct the keys that the message names; those there are: docs/kubernetes.md, interlock.yaml.",
+  INTERLOCK_RELEASE: "Install what the application needs (npm install), build the workspace's packages, and try again.",
   INTERLOCK_DEPLOY_FORBIDDEN:
     "Have your cluster's administrator grant what the message names, or deploy to a namespace of yours.",
   INTERLOCK_ROLLOUT_FAILED:
