@@ -94,11 +94,8 @@ describe("by a kubeconfig", () => {
     expect(found).toMatchObject({ server: "https://api.example.invalid:6443", namespace: "shop" });
     const { agent, headers, tls } = await found.credentials();
     expect(headers).toEqual({ authorization: "Bearer secret" });
-    expect(Object.fromEntries(Object.entries(tls).map(([name, value]) => [name, String(value)]))).toEqual({
-      ca: "authority",
-      cert: "cert",
-      key: "key",
-    });
+    const bytes = (text: string): Buffer => Buffer.from(text);
+    expect(tls).toEqual({ ca: bytes("authority"), cert: bytes("cert"), key: bytes("key") });
     expect(agent).toBeUndefined();
     expect(await kubeconfig({ path, context: "other" })).toMatchObject({ namespace: "default" });
     expect(await findConfiguration({ path })).toMatchObject({ namespace: "shop" });

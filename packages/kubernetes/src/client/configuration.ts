@@ -133,7 +133,8 @@ export async function kubeconfig(options: KubeconfigOptions = {}): Promise<Confi
 
 function credentialsOf(given: RequestOptions, isProxied: boolean): ApiCredentials {
   const { agent, auth, ca, cert, key, passphrase, rejectUnauthorized, servername } = given;
-  const headers = Object.entries({ ...given.headers }).map(([name, value]) => [name.toLowerCase(), String(value)]);
+  const shown = Object.entries((given.headers ?? {}) as Readonly<Record<string, string>>);
+  const headers = shown.map(([name, value]) => [name.toLowerCase(), value]);
   const tls = { ca, cert, key, passphrase, rejectUnauthorized, servername };
   return {
     headers: {

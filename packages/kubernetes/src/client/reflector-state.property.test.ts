@@ -76,7 +76,7 @@ class Server {
 }
 
 function shown(objects: Iterable<Object>): string {
-  const all = [...objects].map(({ metadata }) => [metadata.name, metadata.uid, metadata.resourceVersion]);
+  const all = [...objects].map(({ metadata }) => `${metadata.name} ${metadata.uid} ${metadata.resourceVersion}`);
   return JSON.stringify(all.toSorted());
 }
 
@@ -88,7 +88,7 @@ interface Stream {
 }
 
 interface Answer {
-  readonly kind: "well" | "well" | "cut" | "throttled" | "ended" | "never";
+  readonly kind: "well" | "cut" | "throttled" | "ended" | "never";
   readonly size: number;
   readonly which: number;
   readonly order: number;

@@ -246,7 +246,7 @@ class Queue implements WorkQueue {
     this.#isTold = false;
     this.#timer?.cancel();
     // Or one of the same key could run beside it after a restart.
-    for (const { end } of this.#pieces.values()) end("kill");
+    for (const piece of this.#pieces.values()) piece.end("kill");
     this.#pieces.clear();
   }
 
