@@ -1,6 +1,7 @@
 %% The checks that real Erlang makes of the interop node (interop-node.md): each function of no arguments with a sentence
-%% above it. `erl -s checks main -extra NODE NAME ...` runs those that are named, in that order, each in a process of its
-%% own, and prints `NAME: ok` or `NAME: not ok, REASON`. erlang.test.ts makes a test of each line.
+%% above it. `erl -s checks main -extra NODE MODULE:NAME ...` runs those that are named, in that order, each in a process of its
+%% own, and prints `NAME: ok` or `NAME: not ok, REASON`. erlang.test.ts makes a test of each line. The other modules of this
+%% folder stand on the functions of this one.
 -module(checks).
 -compile([export_all, nowarn_export_all]).
 
@@ -12,7 +13,7 @@ main() ->
     persistent_term:put(peer, list_to_atom(Node)),
     pong = net_adm:ping(t()),
     register(bank, spawn(fun() -> bank(0) end)),
-    lists:foreach(fun run/1, [list_to_atom(Name) || Name <- Names]),
+    [run(list_to_atom(Module), list_to_atom(Name)) || Check <- Names, [Module, Name] <- [string:split(Check, ":")]],
     halt().
 
 %%% A node for the tests of the other direction: it has a bank, and ends by `stop`.
@@ -29,8 +30,8 @@ refused() ->
 %%% A node that breaks down.
 broken() -> erlang:halt("broken on purpose").
 
-run(Name) ->
-    {Pid, Ref} = spawn_monitor(fun() -> ?MODULE:Name(), exit(passed) end),
+run(Module, Name) ->
+    {Pid, Ref} = spawn_monitor(fun() -> Module:Name(), exit(passed) end),
     receive
         {'DOWN', Ref, process, Pid, passed} -> io:format("~s: ok~n", [Name]);
         {'DOWN', Ref, process, Pid, Reason} -> io:format("~s: not ok, ~0tP~n", [Name, Reason, 60])

@@ -1,6 +1,6 @@
 /** What real Erlang and Elixir nodes find when they check the interop node: one test for each check of checks.erl. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import {
@@ -15,12 +15,19 @@ import {
   startInteropNode,
 } from "./peers.ts";
 
-const source = readFileSync(join(import.meta.dirname, "checks.erl"), "utf8");
 /** Functions of no arguments with a sentence above them. */
-const checks = [...source.matchAll(/^%% (?<title>.+)\n(?<name>\w+)\(\) ->/gm)].map(({ groups }) => ({
-  name: groups?.["name"] ?? "",
-  title: groups?.["title"] ?? "",
-}));
+const checks = readdirSync(import.meta.dirname)
+  .filter((file) => file.endsWith(".erl"))
+  .flatMap((file) =>
+    [...readFileSync(join(import.meta.dirname, file), "utf8").matchAll(/^%% (?<title>.+)\n(?<name>\w+)\(\) ->/gm)].map(
+      ({ groups }) => ({
+        module: basename(file, ".erl"),
+        name: groups?.["name"] ?? "",
+        title: groups?.["title"] ?? "",
+      }),
+    ),
+  );
+const argumentOf = ({ module, name }: (typeof checks)[number]): string => `${module}:${name}`;
 
 const NODE = "ts@127.0.0.1";
 const LIMIT_MS = 90_000;
@@ -37,8 +44,8 @@ describe.each(found.map((erlang) => [erlang.release, erlang] as const))("Erlang/
     epmdPort = await freePort();
     compiled = new CompiledChecks(erlang);
     node = await startInteropNode(NODE, epmdPort);
-    const names = checks.map(({ name }) => name);
-    checking = startErlang(erlang, "er@127.0.0.1", epmdPort, compiled, ["main", NODE, ...names]);
+    const all = checks.map(argumentOf);
+    checking = startErlang(erlang, "er@127.0.0.1", epmdPort, compiled, ["main", NODE, ...all]);
   }, LIMIT_MS);
 
   afterAll(async () => {
@@ -71,6 +78,7 @@ describe.each(found.map((erlang) => [erlang.release, erlang] as const))("Erlang/
 const overTls =
   `ping nodedown_here calls tag_forms casts many_calls calls_here erpc_call erpc_here spawns spawn_ends monitors
   monitors_here links unlinks exits aliases random_terms large_binaries interleaved order atom_cache`.split(/\s+/);
+const checksOverTls = checks.filter((check) => overTls.includes(check.name));
 
 describe.each(found.map((erlang) => [erlang.release, erlang] as const))(
   "Erlang/OTP %s finds over TLS that",
@@ -84,7 +92,8 @@ describe.each(found.map((erlang) => [erlang.release, erlang] as const))(
       epmdPort = await freePort();
       compiled = new CompiledChecks(erlang);
       node = await startInteropNode(NODE, epmdPort, compiled.folder);
-      checking = startErlang(erlang, "er@127.0.0.1", epmdPort, compiled, ["main", NODE, ...overTls], true);
+      const secure = checksOverTls.map(argumentOf);
+      checking = startErlang(erlang, "er@127.0.0.1", epmdPort, compiled, ["main", NODE, ...secure], true);
     }, LIMIT_MS);
 
     afterAll(async () => {
@@ -93,7 +102,7 @@ describe.each(found.map((erlang) => [erlang.release, erlang] as const))(
       compiled?.[Symbol.dispose]();
     });
 
-    for (const { name, title } of checks.filter((check) => overTls.includes(check.name)))
+    for (const { name, title } of checksOverTls)
       test(`${title} (${name})`, { timeout: LIMIT_MS }, async () => {
         expect(await checking.line(name)).toBe("ok");
       });
@@ -103,7 +112,7 @@ describe.each(found.map((erlang) => [erlang.release, erlang] as const))(
       const names = ["refused", NODE] as const;
       await using plain = startErlang(erlang, "plain@127.0.0.1", epmdPort, compiled, names);
       expect(await plain.line("refused")).toBe("pang");
-      await using again = startErlang(erlang, "er@127.0.0.1", epmdPort, compiled, ["main", NODE, "ping"], true);
+      await using again = startErlang(erlang, "er@127.0.0.1", epmdPort, compiled, ["main", NODE, "checks:ping"], true);
       expect(await again.line("ping")).toBe("ok");
     });
   },

@@ -1,6 +1,15 @@
 /** The real peers of the interop tests: which Erlangs there are, and nodes of theirs and of ours as child processes. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -45,7 +54,7 @@ function within(root: string, command: string, args: readonly string[]): [string
 
 const DUMP = "erl_crash.dump";
 
-/** Compiles checks.erl into a folder that `erlang` sees; there are certificates of both sides as well. */
+/** Compiles the checks into a folder that `erlang` sees; there are certificates of both sides as well. */
 export class CompiledChecks implements Disposable {
   /** The folder, as it is called within the root. */
   readonly path: string;
@@ -59,11 +68,11 @@ export class CompiledChecks implements Disposable {
     mkdirSync(parent, { recursive: true });
     this.folder = mkdtempSync(join(parent, "interlock-interop-"));
     this.path = root === "/" ? this.folder : join("/tmp", basename(this.folder));
-    copyFileSync(join(import.meta.dirname, "checks.erl"), join(this.folder, "checks.erl"));
-    const compiled = spawnSync(...within(root, "erlc", ["-o", this.path, join(this.path, "checks.erl")]), {
-      encoding: "utf8",
-    });
-    if (compiled.status !== 0) throw new Error(`checks.erl does not compile: ${compiled.stdout}${compiled.stderr}`);
+    const sources = readdirSync(import.meta.dirname).filter((file) => file.endsWith(".erl"));
+    for (const file of sources) copyFileSync(join(import.meta.dirname, file), join(this.folder, file));
+    const files = sources.map((file) => join(this.path, file));
+    const compiled = spawnSync(...within(root, "erlc", ["-o", this.path, ...files]), { encoding: "utf8" });
+    if (compiled.status !== 0) throw new Error(`a check does not compile: ${compiled.stdout}${compiled.stderr}`);
     this.#certify();
   }
 

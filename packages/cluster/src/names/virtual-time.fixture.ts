@@ -43,6 +43,11 @@ export class VirtualTime {
     return new LocalNode({ runtime });
   }
 
+  /** How many timers run: each keeps a program from its end. */
+  get alarms(): number {
+    return this.#alarms.size;
+  }
+
   /** Until nothing of the nodes is runnable. */
   async settle(): Promise<void> {
     do for (let turn = 0; turn < 3; turn++) await new Promise<void>((resolve) => nodeRuntime.turns.immediate(resolve));

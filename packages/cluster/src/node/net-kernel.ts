@@ -257,7 +257,9 @@ export class NetKernel implements Network, Receiver {
 
   #awaitTheirs(peer: Peer, error: unknown): void {
     const { local, handshakeMs } = this.#options;
-    local.runtime.timers.set(() => this.#giveUp(peer, error), handshakeMs);
+    const { timers } = local.runtime;
+    const timer = timers.set(() => this.#giveUp(peer, error), handshakeMs);
+    void peer.opened().then(() => timers.clear(timer)); // Or it would keep a program from its end.
   }
 
   accept(socket: Socket): void {
