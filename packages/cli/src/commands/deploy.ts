@@ -32,7 +32,7 @@ export async function deploy(options: DeployOptions): Promise<void> {
     const namespace = options.namespace ?? api.namespace;
     const rendered = render(app, { image, namespace });
     say(`${app.name} → ${namespace} at ${api.server}`);
-    await applyAll(api, rendered, { app: app.name, namespace, applied: (what) => say(`✔ ${what}`) });
+    await applyAll(api, rendered, { cluster: app.cluster ?? app.name, namespace, applied: (what) => say(`✔ ${what}`) });
     if (!options.wait) return;
     const timeoutMs = Number(options.timeout) * 1_000;
     if (!(timeoutMs > 0)) throw badOption("--timeout", options.timeout, "seconds");

@@ -35,6 +35,8 @@ const drainSpec = z.strictObject({
 });
 
 const spec = z.strictObject({
+  /** Applications of one cluster are nodes of one. Default: the application's own name. */
+  cluster: name.optional(),
   replicas: z.number().int().min(1).max(1_000).default(3),
   /** What runs: with a tag or a digest. Default: what `interlock release` has made. */
   image: z.string().min(1).optional(),

@@ -8,7 +8,7 @@ import { type Rendered, secretNames } from "./render.ts";
 export const fieldManager = "interlock-deploy";
 
 export interface ApplyOptions {
-  readonly app: string;
+  readonly cluster: string;
   readonly namespace: string;
   /** Told of each object, once it is there. */
   readonly applied: (what: string) => void;
@@ -32,10 +32,10 @@ export async function applyAll(
 }
 
 /** The secret that the nodes share: made once, and never changed or shown by a deployment. */
-async function ensureCookie(api: KubernetesApi, { app, applied, namespace }: ApplyOptions): Promise<void> {
-  const { cookie: name } = secretNames(app);
+async function ensureCookie(api: KubernetesApi, { applied, cluster, namespace }: ApplyOptions): Promise<void> {
+  const { cookie: name } = secretNames(cluster);
   const of = resource({ apiVersion: "v1", kind: "Secret", plural: "secrets", namespace });
-  const labels = { "app.kubernetes.io/name": app, "app.kubernetes.io/managed-by": "interlock" };
+  const labels = { "app.kubernetes.io/managed-by": "interlock", "interlock.dev/cluster": cluster };
   const data = { cookie: Buffer.from(randomBytes(24).toString("base64url")).toString("base64") };
   try {
     await api.create(of, { metadata: { name, namespace, labels }, type: "Opaque", data }, { fieldManager });

@@ -32,17 +32,18 @@ export const paths = {
   tls: "/etc/interlock/tls",
 } as const;
 
-export const secretNames = (app: string) => ({ cookie: `${app}-cookie`, tls: `${app}-tls` });
+/** Of a cluster: all its applications share them. */
+export const secretNames = (cluster: string) => ({ cookie: `${cluster}-cookie`, tls: `${cluster}-tls` });
 
 /** A Lease's name as the pods will ask for it. */
 export const leaseName = (app: string, singleton: string): string => `${app}-${singleton}`;
 
 export function render(app: AppSpec, { image, namespace }: Target): readonly Rendered[] {
-  const { name } = app;
+  const { name, cluster = name } = app;
   const labels = {
     "app.kubernetes.io/name": name,
     "app.kubernetes.io/managed-by": "interlock",
-    "interlock.dev/cluster": name,
+    "interlock.dev/cluster": cluster,
   };
   const meta = (of: string) => ({ name: of, namespace, labels });
   const selector = { "app.kubernetes.io/name": name };
@@ -106,11 +107,11 @@ export function render(app: AppSpec, { image, namespace }: Target): readonly Ren
       object: {
         apiVersion: "v1",
         kind: "Service",
-        metadata: meta(`${name}-nodes`),
+        metadata: { name: `${cluster}-nodes`, namespace, labels: { "interlock.dev/cluster": cluster } },
         spec: {
           clusterIP: "None",
           publishNotReadyAddresses: true,
-          selector,
+          selector: { "interlock.dev/cluster": cluster },
           ports: [{ name: "dist", port: ports.distribution, targetPort: "dist", protocol: "TCP" }],
         },
       } as KubernetesObject as Rendered["object"],
@@ -127,7 +128,7 @@ export function render(app: AppSpec, { image, namespace }: Target): readonly Ren
           policyTypes: ["Ingress"],
           ingress: [
             {
-              from: [{ podSelector: { matchLabels: { "interlock.dev/cluster": name } } }],
+              from: [{ podSelector: { matchLabels: { "interlock.dev/cluster": cluster } } }],
               ports: [{ protocol: "TCP", port: "dist" }],
             },
             ...(app.ports.length === 0
@@ -177,16 +178,16 @@ function deployment(
   metadata: Rendered["object"]["metadata"],
   selector: Readonly<Record<string, string>>,
 ): Rendered {
-  const { drain, name, resources } = app;
+  const { drain, name, resources, cluster = name } = app;
   const { namespace } = metadata;
-  const secrets = secretNames(name);
+  const secrets = secretNames(cluster);
   const token = drainToken(namespace, name);
   const probe = (path: string) => ({ httpGet: { path, port: "management" } });
   const grace = drain.settle + Math.max(drain.requests, drain.handoff) + drain.leave + 20;
   const env = {
-    INTERLOCK_APP: name,
+    INTERLOCK_APP: cluster,
     INTERLOCK_NAMESPACE: namespace,
-    INTERLOCK_SERVICE: `${name}-nodes.${namespace}.svc.cluster.local`,
+    INTERLOCK_SERVICE: `${cluster}-nodes.${namespace}.svc.cluster.local`,
     INTERLOCK_REPLICAS: String(app.replicas),
     INTERLOCK_COOKIE_FILE: `${paths.cookie}/cookie`,
     INTERLOCK_CONFIG_DIR: paths.config,
