@@ -6,7 +6,9 @@ export type Entry =
   | { readonly test: { readonly file: string; readonly name: string } }
   /** Needs a part of Interlock that is not there yet. */
   | { readonly later: string }
-  | { readonly notJs: string };
+  | { readonly notJs: string }
+  /** About something that Interlock has not, on purpose. */
+  | { readonly notOurs: string };
 
 export type Row = readonly [number: number, entry: Entry];
 
@@ -341,28 +343,43 @@ export const table: readonly Row[] = [
     113: "timer:same_time_yielding",
     114: "timer:multizero_timeout_in_timeout",
   }),
-  ...later(
-    "cluster",
-    11,
-    [17, 21],
-    [28, 30],
-    [44, 48],
-    [52, 53],
-    [72, 74],
-    86,
-    91,
-    181,
-    [193, 194],
-    201,
-    203,
-    [205, 210],
-    [264, 326],
-    [328, 383],
-  ),
+  ...tested("remote-process", {
+    11: "process:spawn_request_bif",
+    17: "process:spawn_request_link_parent_exit_nodedown",
+    18: "process:spawn_request_abandon_bif",
+    20: "process:dist_spawn_monitor",
+    21: "process:dist_spawn_arg_list_mixup",
+    28: "process:dist_frag_alias",
+    29: "process:dist_frag_unaliased",
+  }),
+  ...tested("remote-link", {
+    30: "process:dist_unlink_ack_exit_leak",
+    72: "link:remote_simultaneous",
+    73: "link:dup_link_signal",
+    74: "link:exit_from_stale_link",
+    86: "monitor:remote_remove_monitor",
+    91: "monitor:otp_5827",
+  }),
+  ...tested("remote-signal", {
+    44: "signal:busy_dist_exit_signal",
+    45: "signal:busy_dist_demonitor_signal",
+    46: "signal:busy_dist_down_signal",
+    47: "signal:busy_dist_spawn_reply_signal",
+    48: "signal:busy_dist_unlink_ack_signal",
+    52: "signal:monitor_named_order_remote",
+    53: "signal:monitor_nodes_order",
+    271: "distribution:link_to_busy",
+    272: "distribution:exit_to_busy",
+  }),
+  ...later("cluster", 181, [193, 194], 201, 203, [205, 210], [264, 267], [269, 270], [273, 326], [328, 383]),
   ...later("cli", [450, 451]),
   ...later("callback modules", 259),
   ...later("enterLoop", [212, 213]),
   ...later("hibernateAfterMs", 215),
+  ...notOurs({
+    19: "a start on another node is a promise: there are no replies to choose from",
+    268: "no group leaders: output is the program's own",
+  }),
   ...notJs({
     37: "reductions are not counted by a process: fairness is a budget per slice and turn",
     38: "one run queue, without priorities",
@@ -394,4 +411,8 @@ function later(what: string, ...numbers: readonly (number | readonly [first: num
 
 function notJs(reasons: { readonly [number: number]: string }): Row[] {
   return Object.entries(reasons).map(([number, reason]) => [Number(number), { notJs: reason }]);
+}
+
+function notOurs(reasons: { readonly [number: number]: string }): Row[] {
+  return Object.entries(reasons).map(([number, reason]) => [Number(number), { notOurs: reason }]);
 }

@@ -8,7 +8,7 @@ import { type Area, casesOf, type Ran, ranges, verdictOf } from "./verdict.ts";
 
 const areas: readonly Area[] = [
   { area: "Links", cases: { 1: "link:twice", 2: "link:noproc", 3: "link:gc" }, notJs: [3] },
-  { area: "Names", cases: { 4: "name:a: b" }, notJs: [] },
+  { area: "Names", cases: { 4: "name:a: b", 5: "name:old" }, notJs: [] },
 ];
 const file = "link.conformance.ts";
 const rows: readonly Row[] = [
@@ -16,6 +16,7 @@ const rows: readonly Row[] = [
   [2, { later: "cluster" }],
   [3, { notJs: "one heap" }],
   [4, { test: { file: "name.conformance.ts", name: "name:a: b" } }],
+  [5, { notOurs: "no old names" }],
 ];
 const ran: readonly Ran[] = [
   { file, title: "link:twice: one link", passed: true },
@@ -27,8 +28,8 @@ test("a table that fits the cases and the tests has no problem", () => {
   const { problems, summary } = verdictOf(areas, rows, ran);
   expect(problems).toEqual([]);
   expect(summary).toEqual([
-    { area: "Links", cases: 3, passed: 1, notJs: 1, later: { cluster: 1 }, missing: [] },
-    { area: "Names", cases: 1, passed: 1, notJs: 0, later: {}, missing: [] },
+    { area: "Links", cases: 3, passed: 1, notJs: 1, notOurs: 0, later: { cluster: 1 }, missing: [] },
+    { area: "Names", cases: 2, passed: 1, notJs: 0, notOurs: 1, later: {}, missing: [] },
   ]);
 });
 

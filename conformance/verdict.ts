@@ -24,6 +24,7 @@ export interface AreaSummary {
   readonly cases: number;
   readonly passed: number;
   readonly notJs: number;
+  readonly notOurs: number;
   readonly later: { readonly [what: string]: number };
   readonly missing: readonly number[];
 }
@@ -103,7 +104,8 @@ function caseNameOf(title: string, numbered: ReadonlyMap<string, number>): strin
 function show(entry: Entry | undefined): string {
   if (entry === undefined) return "nothing";
   if ("test" in entry) return entry.test.file;
-  return "later" in entry ? `to later: ${entry.later}` : "as not JS";
+  if ("later" in entry) return `to later: ${entry.later}`;
+  return "notJs" in entry ? "as not JS" : "as not ours";
 }
 
 function summaryOf(
@@ -114,10 +116,12 @@ function summaryOf(
 ): AreaSummary {
   const later: { [what: string]: number } = {};
   let notJs = 0;
+  let notOurs = 0;
   for (const number of numbers) {
     const entry = entries.get(number);
     if (entry === undefined) continue;
     if ("notJs" in entry) notJs++;
+    else if ("notOurs" in entry) notOurs++;
     else if ("later" in entry) later[entry.later] = (later[entry.later] ?? 0) + 1;
   }
   return {
@@ -125,6 +129,7 @@ function summaryOf(
     cases: numbers.length,
     passed: numbers.filter((number) => passed.has(number)).length,
     notJs,
+    notOurs,
     later,
     missing: numbers.filter((number) => !entries.has(number)),
   };

@@ -59,11 +59,12 @@ const { broken, ran } = runSuites();
 const verdict = verdictOf(cases, table, ran);
 const problems = new Set([...listProblems, ...broken, ...verdict.problems]);
 
-const total = { cases: 0, passed: 0, notJs: 0, later: 0, missing: 0 };
-for (const { area, cases: all, later, missing, notJs, passed } of verdict.summary) {
+const total = { cases: 0, passed: 0, notJs: 0, notOurs: 0, later: 0, missing: 0 };
+for (const { area, cases: all, later, missing, notJs, notOurs, passed } of verdict.summary) {
   const waiting = Object.entries(later).map(([what, count]) => `${count} later (${what})`);
   const rest = [
     ...(notJs > 0 ? [`${notJs} not JS`] : []),
+    ...(notOurs > 0 ? [`${notOurs} not ours`] : []),
     ...waiting,
     ...(missing.length > 0 ? [`${missing.length} MISSING`] : []),
   ];
@@ -73,11 +74,12 @@ for (const { area, cases: all, later, missing, notJs, passed } of verdict.summar
   total.cases += all;
   total.passed += passed;
   total.notJs += notJs;
+  total.notOurs += notOurs;
   total.later += Object.values(later).reduce((sum, count) => sum + count, 0);
   total.missing += missing.length;
 }
 console.log(
-  `${total.cases} cases: ${total.passed} pass, ${total.later} wait for a part that is not there yet, ${total.notJs} have no meaning in JavaScript, ${total.missing} missing. ${ran.length} tests ran.`,
+  `${total.cases} cases: ${total.passed} pass, ${total.later} wait for a part that is not there yet, ${total.notJs} have no meaning in JavaScript, ${total.notOurs} are about what Interlock has not on purpose, ${total.missing} missing. ${ran.length} tests ran.`,
 );
 for (const problem of problems) console.error(`✖ ${problem}`);
 process.exitCode = problems.size === 0 ? 0 : 1;

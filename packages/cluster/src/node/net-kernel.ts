@@ -24,7 +24,7 @@ import { takesTerms, watchersOf } from "./attached.ts";
 import { ClosedEarly, shakeHands } from "./handshake-session.ts";
 import { NodeIdentities } from "./identities.ts";
 import { type Receiver, receive } from "./incoming.ts";
-import { hostOf } from "./node-name.ts";
+import { hostOf, isNodeName } from "./node-name.ts";
 import { NodeLife, Peer } from "./peer.ts";
 import { type SpawnRequest, spawnRequested } from "./remote-spawn.ts";
 import { SocketLink } from "./socket-link.ts";
@@ -228,6 +228,8 @@ export class NetKernel implements Network, Receiver {
   async #dialed(peer: Peer, dial: AbortController): Promise<Shaken> {
     const { lookup, ports, handshakeMs, local, credentials } = this.#options;
     const { signal } = dial;
+    // Nobody is asked who is called that: without a host it would be this machine, or whatever DNS makes of it.
+    if (!isNodeName(peer.name)) throw new Error(`${JSON.stringify(peer.name)} is no name of a node: those are app@host`);
     const late = (): void => dial.abort(new Error(`no connection within ${handshakeMs} ms`));
     const timer = local.runtime.timers.set(late, handshakeMs);
     let socket: Socket;
