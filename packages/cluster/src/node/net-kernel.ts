@@ -229,7 +229,8 @@ export class NetKernel implements Network, Receiver {
     const { lookup, ports, handshakeMs, local, credentials } = this.#options;
     const { signal } = dial;
     // Nobody is asked who is called that: without a host it would be this machine, or whatever DNS makes of it.
-    if (!isNodeName(peer.name)) throw new Error(`${JSON.stringify(peer.name)} is no name of a node: those are app@host`);
+    if (!isNodeName(peer.name))
+      throw new Error(`${JSON.stringify(peer.name)} is no name of a node: those are app@host`);
     const late = (): void => dial.abort(new Error(`no connection within ${handshakeMs} ms`));
     const timer = local.runtime.timers.set(late, handshakeMs);
     let socket: Socket;
