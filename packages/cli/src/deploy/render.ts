@@ -36,7 +36,7 @@ export const paths = {
 export const secretNames = (cluster: string) => ({ cookie: `${cluster}-cookie`, tls: `${cluster}-tls` });
 
 /** A Lease's name as the pods will ask for it. */
-export const leaseName = (app: string, singleton: string): string => `${app}-${singleton}`;
+export const leaseName = (cluster: string, singleton: string): string => `${cluster}-${singleton}`;
 
 export function render(app: AppSpec, { image, namespace }: Target): readonly Rendered[] {
   const { name, cluster = name } = app;
@@ -48,7 +48,7 @@ export function render(app: AppSpec, { image, namespace }: Target): readonly Ren
   const meta = (of: string) => ({ name: of, namespace, labels });
   const selector = { "app.kubernetes.io/name": name };
   const exposed = app.ports.filter(({ expose }) => expose);
-  const leases = ["formation", ...app.singletons].map((lease) => leaseName(name, lease));
+  const leases = ["formation", ...app.singletons].map((lease) => leaseName(cluster, lease));
   const rendered: Rendered[] = [
     {
       plural: "serviceaccounts",
