@@ -42,7 +42,7 @@ export interface JoinClusterOptions {
   readonly forgetMs?: number;
 }
 
-/** Whether the members agree on who they are. */
+/** Whether the members agree on who they are. Those that are cut off say nothing: each part may agree within itself. */
 export interface Agreement {
   readonly agreed: boolean;
   /** Members with another view; the differences once they have been asked for. */
@@ -87,7 +87,8 @@ const SLOWER = 5;
  * and the same nodes have been found for a while by all of them, the one with the lowest name begins it.
  *
  * A node that discovery does not find itself never begins a cluster. A strategy that fails changes nothing; one that finds
- * fewer nodes than before ends no connection: members leave by `leave()`, or are down when their connection ends.
+ * fewer nodes than before ends no connection: members leave by `leave()`, or are down when their connection ends. Clusters
+ * of one name that were begun apart are one when their nodes meet.
  *
  * **Errors** `INTERLOCK_NODE_OPTION`, for a node that is part of a cluster already too.
  *

@@ -16,7 +16,7 @@ export interface Member {
 }
 
 export interface View {
-  /** The cluster's identity; undefined while the node is in none. */
+  /** What the cluster is called; undefined while the node is in none. It changes when it meets one that was begun apart. */
   readonly cluster: string | undefined;
   /** By name, and those that have left or went down a short while ago. */
   readonly members: readonly Member[];
