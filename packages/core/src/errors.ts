@@ -182,17 +182,60 @@ export function show(value: unknown): string {
 }
 
 function showOrThrow(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+  if (typeof value === "string") return JSON.stringify(cut(value, 80));
   if (typeof value === "function") return `function ${value.name || "(anonymous)"}`;
   if (value instanceof Error) return `${value.name}: ${value.message}`;
   if (typeof value !== "object" || value === null) return String(value);
   try {
-    const text = JSON.stringify(value, (_key, inner: unknown) =>
-      typeof inner === "bigint" ? `${inner}n` : inner instanceof Error ? `${inner.name}: ${inner.message}` : inner,
-    );
-    if (text !== undefined) return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+    const text = JSON.stringify(new Excerpt().of(value));
+    if (text !== undefined) return cut(text, MOST_SHOWN);
   } catch {
     // Cyclic, or a toJSON that throws: the constructor's name has to do.
   }
   return Object.prototype.toString.call(value);
+}
+
+const MOST_SHOWN = 200;
+
+function cut(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most)}…` : text;
+}
+
+/** What is shown of a value in the end, without a look at the rest: an exit reason may hold megabytes. */
+class Excerpt {
+  readonly #within: object[] = [];
+  #left = MOST_SHOWN;
+
+  of(value: unknown): unknown {
+    if (typeof value === "string") return cut(value, MOST_SHOWN);
+    if (typeof value === "bigint") return `${value}n`;
+    if (typeof value !== "object" || value === null) return value;
+    if (value instanceof Error) return `${value.name}: ${value.message}`;
+    if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${value.byteLength} bytes)`;
+    if ("toJSON" in value) return value;
+    if (this.#within.includes(value)) throw new TypeError("cyclic");
+    this.#within.push(value);
+    const copy = Array.isArray(value) ? this.#array(value) : this.#object(value as Record<string, unknown>);
+    this.#within.pop();
+    return copy;
+  }
+
+  #array(value: readonly unknown[]): unknown[] {
+    const copy: unknown[] = [];
+    for (const inner of value) {
+      if (this.#left-- <= 0) break;
+      copy.push(this.of(inner));
+    }
+    return copy;
+  }
+
+  #object(value: Record<string, unknown>): Record<string, unknown> {
+    const copy: Record<string, unknown> = {};
+    for (const key in value) {
+      if (!Object.hasOwn(value, key)) continue;
+      if (this.#left-- <= 0) break;
+      copy[key] = this.of(value[key]);
+    }
+    return copy;
+  }
 }
