@@ -78,12 +78,25 @@ export function reasonFromTerm(term: unknown): ExitReason {
   return term as never;
 }
 
-/** As Erlang prints it, roughly: for messages. */
+const MOST_SHOWN = 200;
+
+/** As Erlang prints it, roughly: for messages. No more of it is looked at than is shown. */
 function format(term: unknown): string {
-  if (term instanceof Atom) return term.name;
-  if (term instanceof Tuple) return `{${term.elements.map(format).join(",")}}`;
-  if (Array.isArray(term)) return `[${term.map(format).join(",")}]`;
-  return typeof term === "string" ? JSON.stringify(term) : String(term);
+  let left = MOST_SHOWN;
+  const all = (terms: readonly unknown[]): string => {
+    const shown = terms.slice(0, Math.max(0, left)).map(one);
+    return shown.length < terms.length ? [...shown, "…"].join(",") : shown.join(",");
+  };
+  const one = (inner: unknown): string => {
+    if (left-- <= 0) return "…";
+    if (inner instanceof Atom) return inner.name;
+    if (inner instanceof Tuple) return `{${all(inner.elements)}}`;
+    if (Array.isArray(inner)) return `[${all(inner)}]`;
+    if (typeof inner === "string")
+      return JSON.stringify(inner.length > MOST_SHOWN ? `${inner.slice(0, MOST_SHOWN)}…` : inner);
+    return ArrayBuffer.isView(inner) ? `<<${inner.byteLength} bytes>>` : String(inner);
+  };
+  return one(term);
 }
 
 function isStack(term: unknown): boolean {
