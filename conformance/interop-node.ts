@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { atom, type CreateNodeOptions, createNode } from "@interlock/cluster";
+import { atom, type CreateNodeOptions, createNode, globalNames } from "@interlock/cluster";
 import { local, type NodeName, onReport, type Pid, whereis } from "@interlock/core";
 
 import { offerFunctions } from "./interop/functions.ts";
@@ -19,7 +19,7 @@ onReport(
   { progress: false },
 );
 
-const { COOKIE = "bb", EPMD_PORT = "4369", NODE, TLS_DIR } = process.env;
+const { COOKIE = "bb", EPMD_PORT = "4369", NODE, OVERLAPPING_PARTITIONS, TLS_DIR } = process.env;
 const credentials =
   (folder: string): NonNullable<CreateNodeOptions["tls"]> =>
   () => {
@@ -31,6 +31,7 @@ const node = await createNode({
   name: (process.argv[2] ?? (NODE?.includes("@") ? NODE : "ts@127.0.0.1")) as NodeName,
   cookie: COOKIE,
   visible: true,
+  global: { preventOverlappingPartitions: OVERLAPPING_PARTITIONS === undefined },
   tickMs: 4_000,
   epmd: { port: Number(EPMD_PORT) },
   ...(TLS_DIR === undefined ? {} : { tls: credentials(TLS_DIR) }),
@@ -44,6 +45,6 @@ const serverOf = (name: string): Pid<unknown> => {
 for (const name of servers) serverOf(name);
 groupOf(atom("pg"), atom("ts_group")).join(serverOf("echo"));
 groupOf(atom("bb_scope"), atom("ts_scoped")).join([serverOf("echo"), serverOf("counter")]);
-host.registerGlobal("ts_global", serverOf("counter"));
+await globalNames.register(atom("ts_global"), serverOf("counter"));
 offerFunctions(node, serverOf);
 console.log(`READY ${node.name} port: ${node.address.port}`);

@@ -1,6 +1,16 @@
 /** What the servers and agents of the interop node share. */
-import { atom, type ClusterNode, type Group, group, onNode, tuple } from "@interlock/cluster";
-import { type NodeName, type Pid, self, spawn } from "@interlock/core";
+import {
+  type Atom,
+  atom,
+  type ClusterNode,
+  type Group,
+  globalName,
+  globalNames,
+  group,
+  onNode,
+  tuple,
+} from "@interlock/cluster";
+import { isError, type NodeName, type Pid, self, spawn, whereis } from "@interlock/core";
 
 import type { AgentHost } from "./agent.ts";
 import { listOf, nameOf } from "./terms.ts";
@@ -11,16 +21,37 @@ type Spawner = Readonly<Record<"spawn", (module: unknown, name: unknown, args: u
 export class InteropHost implements AgentHost {
   readonly node: ClusterNode;
   readonly watching: Watching;
-  /** A table of this node alone: OTP's `global` has no part in it. */
-  readonly #global = new Map<string, Pid<unknown>>();
 
   constructor(node: ClusterNode) {
     this.node = node;
     this.watching = new Watching(node);
   }
 
-  registerGlobal(name: string, pid: Pid<unknown>): void {
-    this.#global.set(name, pid);
+  /** Requests that change global names, which takes the consent of all nodes; undefined for others. */
+  registering(request: string, args: readonly unknown[]): (() => Promise<unknown>) | undefined {
+    const [name] = args;
+    switch (`${request}/${args.length}`) {
+      case "register_global/1":
+        return () => registered(name);
+      case "re_register_global/1":
+        return async () => {
+          const pid = idle();
+          await globalNames.reRegister(name, pid);
+          return pid;
+        };
+      case "unregister_global/1":
+        return async () => {
+          await globalNames.unregister(name);
+          return atom("ok");
+        };
+      case "sync_global/0":
+        return async () => {
+          await globalNames.sync();
+          return atom("ok");
+        };
+      default:
+        return undefined;
+    }
   }
 
   /** Requests about names and groups; undefined for others. */
@@ -28,13 +59,7 @@ export class InteropHost implements AgentHost {
     const [first, second] = args;
     switch (`${name}/${args.length}`) {
       case "whereis_global/1":
-        return this.#global.get(nameOf(first)) ?? atom("undefined");
-      case "register_global/1": {
-        const pid = idle();
-        if (this.#global.has(nameOf(first))) return tuple(atom("no"), pid);
-        this.#global.set(nameOf(first), pid);
-        return tuple(atom("yes"), pid);
-      }
+        return whereis(globalName(first)) ?? atom("undefined");
       case "pg_members/1":
         return groupOf(atom("pg"), first).members();
       case "pg_members/2":
@@ -63,6 +88,19 @@ export class InteropHost implements AgentHost {
 /** A group of Erlang's pg: any term in a scope. */
 export function groupOf(scope: unknown, name: unknown): Group<unknown> {
   return group<unknown>(name, { scope: nameOf(scope) });
+}
+
+/** `{yes | no, Pid}` of a new process. */
+async function registered(name: unknown): Promise<unknown> {
+  const pid = idle();
+  const answer = await globalNames.register(name, pid).then(
+    (): Atom => atom("yes"),
+    (error: unknown): Atom => {
+      if (isError(error, "INTERLOCK_NAME_TAKEN")) return atom("no");
+      throw error;
+    },
+  );
+  return tuple(answer, pid);
 }
 
 /** A process that does nothing, until it is ended. */

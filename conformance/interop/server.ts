@@ -111,8 +111,10 @@ class Server {
         return this.#later(answer, () => this.#erpc(nodeNameOf(first), second, third, fourth));
       case "spawn_on/4":
         return this.#later(answer, () => this.#host.spawn(nodeNameOf(first), second, third, listOf(fourth)));
-      default:
-        return this.#host.named(name, args);
+      default: {
+        const registering = this.#host.registering(name, args);
+        return registering === undefined ? this.#host.named(name, args) : this.#later(answer, registering);
+      }
     }
   }
 
