@@ -40,6 +40,8 @@ export interface ReaderOptions {
 }
 
 const VIEW_FROM_BYTES = 4_096;
+/** From here on `slice` is quicker than the constructor, by up to a half. */
+const SLICED_FROM_BYTES = 512;
 /** More than so many elements are not allocated on a claim; the list grows as they come. */
 const MOST_ALLOCATED = 1_024;
 
@@ -323,7 +325,8 @@ export class TermReader {
   /** A small binary is copied, or it would keep the whole of what was read in memory. */
   #copy(at: number, length: number): Uint8Array {
     const view = this.#slice(at, length);
-    return length >= this.#viewFrom ? view : new Uint8Array(view);
+    if (length >= this.#viewFrom) return view;
+    return length < SLICED_FROM_BYTES ? new Uint8Array(view) : view.slice();
   }
 
   #tuple(arity: number): unknown {
