@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { nodeRuntime, type Runtime } from "@interlock/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
@@ -49,6 +51,25 @@ describe("in a pod", () => {
     write("token", "third");
     found.refused();
     expect(await shown()).toBe("Bearer third");
+  });
+
+  test("nothing of @kubernetes/client-node is loaded", async () => {
+    const program = `
+      import { registerHooks } from "node:module";
+      const loaded = [];
+      registerHooks({ resolve: (name, context, next) => (loaded.push(name), next(name, context)) });
+      const { httpTransport, inCluster, kubeconfig, kubernetesApi } = await import("@interlock/kubernetes");
+      const environment = ${JSON.stringify({ ...environment, KUBERNETES_SERVICE_PORT: "1" })};
+      const found = await inCluster({ environment: { ...environment, KUBERNETES_SERVICE_HOST: "127.0.0.1" }, folder: ${JSON.stringify(folder)} });
+      const pods = { apiVersion: "v1", kind: "Pod", plural: "pods", namespace: found.namespace };
+      await kubernetesApi({ transport: httpTransport(found) }).get(pods, "a").catch(({ code }) => console.log(code));
+      const isTheirs = (name) => name.includes("client-node");
+      console.log(loaded.some(isTheirs));
+      await kubeconfig({ path: "/nowhere" }).catch(() => console.log(loaded.some(isTheirs)));
+    `;
+    const args = ["--conditions=@interlock/source", "--input-type=module", "--eval", program];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname });
+    expect(stdout.trim().split("\n")).toEqual(["INTERLOCK_KUBERNETES_UNREACHABLE", "false", "true"]);
   });
 
   test("what is missing is named", async () => {

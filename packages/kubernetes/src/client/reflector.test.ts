@@ -164,7 +164,7 @@ describe.each([true, false])("a reflector, where the server streams lists: %j,",
     await api.delete(configMaps, "c");
     await create("c", "d");
     server.compact();
-    await program.time.advance(3_000);
+    await program.time.advance(4_000);
     expect(listed(seen)).toBe("a2 c1 d1");
     expect(told.slice(3).toSorted()).toEqual(["+c1", "+d1", "-b1", "-c1", "a1>a2"]);
     expect(seen.status).toMatchObject({ isStale: false });
@@ -345,7 +345,9 @@ describe.each([true, false])("a reflector, where the server streams lists: %j,",
     });
   });
 
-  describe.skipIf(streamsLists)("between two pages of a list", () => {
+  if (streamsLists) return;
+
+  describe("between two pages of a list", () => {
     const pages: number[] = [];
     beforeEach(() => {
       pages.length = 0;

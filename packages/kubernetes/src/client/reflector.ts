@@ -90,7 +90,9 @@ const defaults = {
 };
 
 /**
- * All objects of a resource, kept in step by a watch. What was seen last stands, whatever fails: `status` says how old it is.
+ * All objects of a resource, kept in step by a watch, without their `managedFields`. What was seen last stands, whatever
+ * fails: `status` says how old it is. Nobody may change them: all who ask are given the same ones.
+ *
  * Of RBAC it needs `list` and `watch`.
  *
  * @see https://pkg.go.dev/k8s.io/client-go/tools/cache#Reflector
@@ -265,7 +267,10 @@ class ResourceReflector<T extends KubernetesObject> implements Reflector<T> {
     const { signal } = this.#begin();
     // What the server says to come back for is the machine's to wait for.
     const options = { limit, continue: next, fieldSelector, labelSelector, signal, retries: 0 };
-    this.#ask(attempt, async () => ({ type: "page", attempt, ...(await api.page(resource, options)) }));
+    this.#ask(attempt, async () => {
+      const page = await api.page(resource, options);
+      return { type: "page", attempt, ...page, items: page.items.map(trimmed) };
+    });
   }
 
   #watch({
@@ -295,7 +300,9 @@ class ResourceReflector<T extends KubernetesObject> implements Reflector<T> {
     const stream = this.#stream as AsyncIterator<readonly WatchEvent<T>[]>;
     this.#ask(attempt, async () => {
       const { done, value } = await stream.next();
-      return done ? { type: "ended", attempt } : { type: "events", attempt, events: value };
+      if (done) return { type: "ended", attempt };
+      const events = value.map((event) => ("object" in event ? { ...event, object: trimmed(event.object) } : event));
+      return { type: "events", attempt, events };
     });
   }
 
@@ -340,6 +347,12 @@ class ResourceReflector<T extends KubernetesObject> implements Reflector<T> {
     const text = failures === 1 ? "is not in step with the API server" : `failed ${failures} times in a row`;
     node.report({ type: "warning", pid: undefined, label: this.#name, text, details: problem, at });
   }
+}
+
+/** Whose the fields are is half of many an object, and of use to the server alone: a write without it changes nothing of it. */
+function trimmed<T extends KubernetesObject>(object: Stored<T>): Stored<T> {
+  const { managedFields: _managedFields, ...metadata } = object.metadata;
+  return { ...object, metadata };
 }
 
 const notes = new Set<unknown>(["page", "opened", "events", "ended", "failed", "alarm"]);

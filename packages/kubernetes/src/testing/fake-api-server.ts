@@ -108,6 +108,12 @@ export class FakeApiServer implements ApiTransport {
 
   close(): void {}
 
+  /** The same objects, without any of the faults: for what a test itself does. */
+  get unfailing(): ApiTransport {
+    const request = async (asked: ApiRequest): Promise<ApiResponse> => this.#answer(asked);
+    return { server: this.server, request, close: () => undefined };
+  }
+
   /** Tells all watches that take bookmarks how far they are. */
   bookmark(): void {
     for (const watcher of this.#live()) this.#bookmark(watcher, false);
