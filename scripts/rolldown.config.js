@@ -1,13 +1,15 @@
-/** The bundle of one package; runs in its folder. All code in one file, and a thin one for each entry of several. */
+/**
+ * The bundle of one package; runs in its folder. All code of a library in one file, and a thin one for each entry of several.
+ */
 import { readFileSync } from "node:fs";
 
-const { dependencies = {}, exports } = JSON.parse(readFileSync("package.json", "utf8"));
+const { bin, dependencies = {}, exports } = JSON.parse(readFileSync("package.json", "utf8"));
 const entries = Object.values(exports)
   .map((entry) => entry["@interlock/source"])
   .filter((entry) => entry !== undefined);
 
-// What is loaded into every node before its own program stays a file of its own.
-const shared = (id) => !id.endsWith("/lifeline.ts");
+// A command loads what it needs when it is called, and what is loaded into every node stays a file of its own.
+const isOneFile = bin === undefined && entries.length > 1;
 
 export default {
   input: entries,
@@ -20,6 +22,6 @@ export default {
     sourcemap: true,
     entryFileNames: "[name].js",
     chunkFileNames: "[name].js",
-    ...(entries.length > 1 && { codeSplitting: { groups: [{ name: "all", test: shared }] } }),
+    ...(isOneFile && { codeSplitting: { groups: [{ name: "all", test: () => true }] } }),
   },
 };

@@ -23,7 +23,7 @@ const lease = { durationMs: 4_000, renewDeadlineMs: 2_600, retryMs: 600 };
 const patienceMs = 15_000;
 const againMs = 150;
 
-export const Editor = genServer({
+const Editor = genServer({
   name: "editor",
 
   init: (token: number): Desk => ({ token, next: undefined }),

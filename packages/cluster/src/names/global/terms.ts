@@ -88,7 +88,20 @@ function entry(term: unknown): GlobalEntry {
   return { name: new Term(name), pid: pid(owner), method, via: undefined };
 }
 
-export const read = {
+export const read: {
+  readonly elements: typeof elements;
+  readonly entry: typeof entry;
+  readonly integer: typeof integer;
+  readonly list: typeof list;
+  readonly lock: typeof lock;
+  readonly node: typeof node;
+  readonly nodeMap: typeof nodeMap;
+  readonly number: typeof number;
+  readonly pair: typeof pair;
+  readonly pid: typeof pid;
+  readonly term: (term: unknown) => Term;
+  readonly versions: typeof versions;
+} = {
   elements,
   entry,
   integer,
@@ -101,4 +114,4 @@ export const read = {
   pid,
   term: (term: unknown): Term => new Term(term),
   versions,
-} as const;
+};
