@@ -1009,29 +1009,3 @@ until(Expected, Ask, End) ->
         {_, true} -> erlang:yield(), until(Expected, Ask, End);
         {Got, false} -> error({expected, Expected, got, Got})
     end.
-
-%%% global:sync/0 is not among these: it waits for every visible node, and this one has no part in global.
-
-%% names of Erlang's global are registered and found while the node is connected
-global_beside() ->
-    yes = global:register_name(a_name_of_erlang, self()),
-    eq(self(), global:whereis_name(a_name_of_erlang)),
-    global:unregister_name(a_name_of_erlang),
-    {Peer, Node} = peer(has_global_names),
-    pong = peer:call(Peer, net_adm, ping, [t()]),
-    pong = net_adm:ping(Node),
-    yes = global:register_name(another_name, self()),
-    alive(),
-    peer:stop(Peer).
-
-%% it keeps names of its own
-names_of_it() ->
-    Counter = erpc:call(t(), erlang, whereis, [counter]),
-    eq(Counter, ask({whereis_global, ts_global})),
-    eq(undefined, ask({whereis_global, nobody_has_it})),
-    {yes, Pid} = ask({register_global, a_name_of_its_own}),
-    Ref = monitor(process, Pid),
-    ok = ask({sleep, 1}),
-    receive {'DOWN', Ref, _, _, Reason} -> error({ended, Reason}) after 0 -> demonitor(Ref) end,
-    {no, _} = ask({register_global, a_name_of_its_own}),
-    eq(Pid, ask({whereis_global, a_name_of_its_own})).

@@ -118,6 +118,54 @@ describe.each(found.map((erlang) => [erlang.release, erlang] as const))(
   },
 );
 
+const checksOfGlobal = checks.filter(({ module }) => module === "global_checks");
+
+describe.each(found.map((erlang) => [erlang.release, erlang] as const))(
+  "Erlang/OTP %s that does not prevent overlapping partitions finds that",
+  (_, erlang) => {
+    let compiled: CompiledChecks;
+    let node: Program;
+    let epmdPort: number;
+    const start = (...names: readonly string[]): Program => {
+      const off = ["-kernel", "prevent_overlapping_partitions", "false"];
+      return startErlang(erlang, "er@127.0.0.1", epmdPort, compiled, ["main", NODE, ...names], false, off);
+    };
+    const startNode = (): Promise<Program> =>
+      startInteropNode(NODE, epmdPort, undefined, { OVERLAPPING_PARTITIONS: "yes" });
+    let checking: Program;
+
+    beforeAll(async () => {
+      epmdPort = await freePort();
+      compiled = new CompiledChecks(erlang);
+      node = await startNode();
+      checking = start(...checksOfGlobal.map(argumentOf));
+    }, LIMIT_MS);
+
+    afterAll(async () => {
+      await checking?.kill();
+      await node?.kill();
+      compiled?.[Symbol.dispose]();
+    });
+
+    for (const { name, title } of checksOfGlobal)
+      test(`${title} (${name})`, { timeout: LIMIT_MS }, async () => {
+        expect(await checking.line(name)).toBe("ok");
+      });
+
+    test("the names of a node that is killed are gone, and there when it is started again", {
+      timeout: LIMIT_MS,
+    }, async () => {
+      await checking.ended;
+      await using outliving = start("global_checks:outlives");
+      await outliving.line("in sync");
+      await node.kill();
+      await outliving.line("alone");
+      node = await startNode();
+      expect(await outliving.line("outlives")).toBe("ok");
+    });
+  },
+);
+
 async function elixirCalls(erlang: Erlang, epmdPort: number): Promise<void> {
   const code = `
     server = {:echo, :"${NODE}"}

@@ -75,6 +75,23 @@ back() ->
     ok = global:sync(),
     alive().
 
+%%% Sees the node end and come again.
+outlives() ->
+    ok = global:sync(),
+    Here = idle(),
+    yes = global:register_name(outlives, Here),
+    First = global:whereis_name(ts_global),
+    true = is_pid(First),
+    io:format("in sync: with ~s~n", [t()]),
+    until(undefined, fun() -> global:whereis_name(ts_global) end),
+    until([], fun() -> ets:tab2list(global_locks) end),
+    io:format("alone: without ~s~n", [t()]),
+    back(),
+    Second = global:whereis_name(ts_global),
+    true = is_pid(Second) andalso Second =/= First,
+    owned(outlives, Here),
+    no_locks([]).
+
 %%% The checks
 
 %% global:sync returns, and the names of the node are known then

@@ -223,9 +223,14 @@ export class Program implements AsyncDisposable {
 }
 
 /** The interop node; it hosts the EPMD at that port. `tls`: the folder of its certificates. */
-export async function startInteropNode(name: string, epmdPort: number, tls?: string): Promise<Program> {
+export async function startInteropNode(
+  name: string,
+  epmdPort: number,
+  tls?: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Program> {
   const main = join(import.meta.dirname, "..", "interop-node.ts");
-  const environment = { NODE: name, COOKIE, EPMD_PORT: String(epmdPort), NODE_OPTIONS: "" };
+  const environment = { NODE: name, COOKIE, EPMD_PORT: String(epmdPort), NODE_OPTIONS: "", ...more };
   const secured = tls === undefined ? environment : { ...environment, TLS_DIR: tls };
   const program = new Program(process.execPath, ["--conditions=@interlock/source", main], secured);
   await program.line(`READY ${name} port`);
@@ -243,11 +248,22 @@ export function startErlang(
   { crash, path }: CompiledChecks,
   [run, ...args]: readonly [string, ...string[]],
   secure = false,
+  more: readonly string[] = [],
 ): Program {
   const tls = secure ? ["-proto_dist", "inet_tls", "-ssl_dist_optfile", join(path, "ssl_dist.conf")] : [];
   const node = ["-noinput", "-start_epmd", "false", "-name", name, "-setcookie", COOKIE, "-pa", path];
   const kernel = ["-kernel", "net_ticktime", "4", "inet_dist_use_interface", "{127,0,0,1}"];
-  const [command, all] = within(root, "erl", [...node, ...kernel, ...tls, "-s", "checks", run, "-extra", ...args]);
+  const [command, all] = within(root, "erl", [
+    ...node,
+    ...kernel,
+    ...more,
+    ...tls,
+    "-s",
+    "checks",
+    run,
+    "-extra",
+    ...args,
+  ]);
   const dump = { ERL_CRASH_DUMP: join(path, DUMP), ERL_CRASH_DUMP_BYTES: "20000000", ERL_CRASH_DUMP_SECONDS: "20" };
   return new Program(command, all, { ...quiet, ...dump, ERL_EPMD_PORT: String(epmdPort) }, crash);
 }
