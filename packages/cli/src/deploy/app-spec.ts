@@ -71,7 +71,36 @@ const file = z.strictObject({
   spec,
 });
 
-export type AppSpec = z.infer<typeof spec> & { readonly name: string };
+export interface PortSpec {
+  readonly name: string;
+  readonly containerPort: number;
+  readonly expose: boolean;
+  readonly servicePort?: number | undefined;
+}
+
+/** An application, with the defaults of what its file leaves out. */
+export interface AppSpec {
+  readonly name: string;
+  readonly cluster?: string | undefined;
+  readonly replicas: number;
+  readonly image?: string | undefined;
+  readonly entry: string;
+  readonly ports: readonly PortSpec[];
+  readonly webSockets: boolean;
+  readonly env: Readonly<Record<string, string>>;
+  readonly config: Readonly<Record<string, string>>;
+  readonly resources: { readonly cpu: string; readonly memory: string };
+  readonly singletons: readonly string[];
+  /** Seconds. */
+  readonly drain: {
+    readonly settle: number;
+    readonly requests: number;
+    readonly handoff: number;
+    readonly leave: number;
+  };
+  readonly tolerationSeconds: number;
+  readonly progressDeadline: number;
+}
 
 /** **Errors** `INTERLOCK_APP_FILE`, with the line and every key that is wrong. */
 export async function readAppSpec(path: string): Promise<AppSpec> {

@@ -9,7 +9,10 @@ interface Manifest {
 }
 
 /** @see https://cyclonedx.org/docs/1.6/json/ */
-export async function sbomOf(app: { readonly name: string; readonly version: string }, files: readonly ReleaseFile[]) {
+export async function sbomOf(
+  app: { readonly name: string; readonly version: string },
+  files: readonly ReleaseFile[],
+): Promise<object> {
   const manifests = files.filter(({ path }) => /(^|\/)node_modules\/(@[^/]+\/)?[^/]+\/package\.json$/.test(path));
   const components = new Map<string, object>();
   for (const { source } of manifests) {
