@@ -2,6 +2,7 @@
  * What @interlock/cluster needs of this package beyond its public names: the receiving side of a route. Signals that came
  * from another node act here exactly as a local one does. No promise is made about this module between two versions.
  */
+import { systemCall } from "./behaviour/client.ts";
 import { GenBody } from "./behaviour/gen.ts";
 import { badArgument } from "./errors.ts";
 import { defaultNode, type LocalNode } from "./node.ts";
@@ -54,6 +55,15 @@ export function deliverCast(process: Process, operation: string, args: readonly 
 
 export function deliverCall(process: Process, operation: string, args: readonly unknown[], caller: RemoteCaller): void {
   process.deliver(new IncomingCall(operation, args, process, caller));
+}
+
+/** Another node's order to a process of a behaviour to end. `taken` runs when it obeys. */
+export function deliverStop(process: Process, reason: ExitReason, taken: () => void): void {
+  const stop = ({ body }: Process): void => {
+    taken();
+    (body as GenBody).stop(process, reason);
+  };
+  systemCall(process.pid, "stop", stop, Number.POSITIVE_INFINITY).catch(() => undefined); // It has ended meanwhile.
 }
 
 /** A process of another node has linked itself to this one. */

@@ -35,5 +35,6 @@ export class Nowhere implements Route {
   unlink(): void {}
   exitLinked(): void {}
   exit(): void {}
+  stop(): void {}
   demonitor(): void {}
 }

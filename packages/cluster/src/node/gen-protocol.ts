@@ -6,6 +6,8 @@ import { Atom, atom, type ControlMessage, ImproperList, Tuple, tuple } from "@in
 
 const GEN_CALL = atom("$gen_call");
 const GEN_CAST = atom("$gen_cast");
+const SYSTEM = atom("system");
+const TERMINATE = atom("terminate");
 const ALIAS = atom("alias");
 const NO_REPLY = atom("noreply");
 const REFUSED = atom("refused");
@@ -114,6 +116,23 @@ function named(request: unknown, from: GenRequest["from"]): GenRequest | undefin
   if (!(request instanceof Tuple)) return undefined;
   const [name, ...args] = request.elements;
   return name instanceof Atom ? { operation: name.name, args, from } : undefined;
+}
+
+/** `{system, {Pid, Tag}, {terminate, Reason}}`: the order of `sys` to end. */
+export function stopMessage(from: object, tag: object, reason: unknown): Tuple {
+  return tuple(SYSTEM, tuple(from, tag), tuple(TERMINATE, reason));
+}
+
+/** Who orders a behaviour to end, and with which reason; undefined for any other message. */
+export function stopOrder(
+  message: unknown,
+): { readonly from: { readonly pid: unknown; readonly tag: unknown }; readonly reason: unknown } | undefined {
+  if (!(message instanceof Tuple) || message.elements[0] !== SYSTEM || message.elements.length !== 3) return undefined;
+  const [, from, request] = message.elements;
+  if (!(from instanceof Tuple && request instanceof Tuple)) return undefined;
+  const [pid, tag] = from.elements;
+  const [name, reason] = request.elements;
+  return name === TERMINATE && request.elements.length === 2 ? { from: { pid, tag }, reason } : undefined;
 }
 
 /** The alias in the tag of a call, where the answer goes: `[alias | Ref]`, of a multi_call `[[alias | Ref] | _]`. */

@@ -7,6 +7,7 @@ import {
   deliverCall,
   deliverCast,
   deliverMessage,
+  deliverStop,
   exitFrom,
   isBehaviour,
   LocalAlias,
@@ -29,6 +30,7 @@ import {
   REPLY_NAME,
   replyMessage,
   replyValue,
+  stopOrder,
   takeReply,
 } from "./gen-protocol.ts";
 import type { NodeIdentities } from "./identities.ts";
@@ -119,6 +121,9 @@ function toProcess(node: Receiver, peer: Peer, process: Process | undefined, pay
   }
   const message = payload(node.isExact(process) ? "exact" : "natural");
   const request = genRequest(message, peer.rich);
+  const order = request === undefined && isBehaviour(process) ? stopOrder(message) : undefined;
+  if (order !== undefined)
+    return deliverStop(process, reasonFromTerm(order.reason), () => answer(process.pid, order.from, atom("ok")));
   if (request === undefined || !isBehaviour(process)) {
     refuseCall(peer, process.pid, request);
     return void deliverMessage(process, message);

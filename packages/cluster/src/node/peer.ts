@@ -24,7 +24,7 @@ import { type Atom, atom, type ControlMessage } from "@interlock/wire";
 import { messageTo, nameOrPid } from "./addressee.ts";
 import { takesTerms } from "./attached.ts";
 import { reasonToTerm } from "./exit-terms.ts";
-import { castMessage, ownFailure, ownRefusal, ownReply, replyControl } from "./gen-protocol.ts";
+import { castMessage, ownFailure, ownRefusal, ownReply, replyControl, stopMessage } from "./gen-protocol.ts";
 import { noConnection, OutgoingCalls } from "./outgoing-calls.ts";
 import { OutgoingSpawns, type RemoteStart, type SpawnWaiter } from "./outgoing-spawns.ts";
 import { WeakTable } from "./weak-table.ts";
@@ -312,6 +312,12 @@ export class Peer implements Route {
   /** Nobody is there: what OTP answers to a link with the dead. */
   sendNoproc(from: LocalPid, to: RemotePid): void {
     this.#link?.send({ type: "PAYLOAD_EXIT", from, to }, atom("noproc"));
+  }
+
+  stop(from: LocalPid, to: Addressee, reason: ExitReason): void {
+    this.#when((link) =>
+      link?.send(messageTo(from, to), stopMessage(from, new Reference(), reasonToTerm(reason, link.rich))),
+    );
   }
 
   // Monitors

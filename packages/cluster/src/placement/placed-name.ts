@@ -1,5 +1,5 @@
 /** The name of a placed process, and the way to it, wherever it runs or will run. */
-import { InterlockError, type LocalNode, type Pid } from "@interlock/core";
+import { type ExitReason, InterlockError, type LocalNode, type Pid } from "@interlock/core";
 import {
   type Addressee,
   type Away,
@@ -105,6 +105,11 @@ class PlacedRoute implements Route {
     // Of this process, not of the next one that has the key.
     monitor.target = { route, to: pid };
     route.monitor(monitor, pid);
+  }
+
+  stop(from: LocalPid, _to: Addressee, reason: ExitReason): void {
+    const pid = this.#pid;
+    if (pid !== undefined) pid.home.route?.stop(from, pid, reason);
   }
 
   // Of names nobody asks these.

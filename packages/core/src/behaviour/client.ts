@@ -10,9 +10,12 @@ import { type ExitReason, showReason } from "../process/exit-reason.ts";
 import { deepFreeze } from "../process/freeze.ts";
 import { CAST, Envelope, SYSTEM } from "../process/mailbox.ts";
 import { each } from "../process/one-or-many.ts";
-import { LocalPid, type Pid } from "../process/pid.ts";
+import { LocalPid, localPid, type Pid } from "../process/pid.ts";
 import { BUSY, DEAD, type Process, QUEUED, RUNNING, SUSPENDED } from "../process/process.ts";
+import type { Away } from "../process/route.ts";
+import type { Self } from "../process/self.ts";
 import { checkDelay, fence } from "../process/send.ts";
+import { spawnProcess } from "../process/spawn.ts";
 import { SystemRequest } from "../process/system.ts";
 import { GenBody } from "./gen.ts";
 import type { Later, Reply, Stop } from "./reply.ts";
@@ -49,7 +52,8 @@ export interface ServerRef<Calls, Casts, Info> extends AsyncDisposable {
   /**
    * Stops the server: terminate runs, then it ends with `reason` (default `"normal"`). Resolves when it has.
    *
-   * **Errors** `INTERLOCK_NOPROC`, `INTERLOCK_TIMEOUT`, `INTERLOCK_CALLEE_EXIT` when it ended otherwise.
+   * **Errors** `INTERLOCK_NOPROC`, `INTERLOCK_TIMEOUT`, `INTERLOCK_CALLEE_EXIT` when it ended otherwise,
+   * `INTERLOCK_NOCONNECTION`.
    */
   stop(reason?: ExitReason, timeoutMs?: number): Promise<void>;
 }
@@ -170,7 +174,12 @@ export function stopServer(target: Pid | Name, reason: ExitReason, timeoutMs: nu
   checkDelay(timeoutMs, "timeoutMs");
   const caller = fence();
   const process = target instanceof LocalPid ? target.process : resolve(target);
-  if (process === undefined) return Promise.reject(noProcess(target, "stop"));
+  if (process === undefined) {
+    const away = awayOf(target, caller?.node);
+    return away === undefined
+      ? Promise.reject(noProcess(target, "stop"))
+      : stopAway(target, away, reason, timeoutMs, caller);
+  }
   if (process === caller && (caller.flags & (RUNNING | BUSY)) !== 0)
     return Promise.reject(callingSelf(process, "stop"));
   checkBehaviour(process);
@@ -178,26 +187,46 @@ export function stopServer(target: Pid | Name, reason: ExitReason, timeoutMs: nu
     const reject = (error: Error): void => rejectFor(caller, fail, error);
     const limit = process.node.after(timeoutMs, () => {
       process.extras?.atExit?.delete(ended);
-      reject(
-        new InterlockError(
-          "INTERLOCK_TIMEOUT",
-          `${process.pid} (${process.body.label}) did not stop within ${timeoutMs} ms`,
-          {
-            operation: `stop ${process.pid}`,
-            timeoutMs,
-          },
-        ),
-      );
+      reject(notStopped(targetOf(process), timeoutMs));
     });
     const ended = (actual: ExitReason): void => {
       limit.cancel();
       if (actual === reason) done();
-      else reject(calleeExit(process, "stop", actual));
+      else reject(calleeExit(targetOf(process), "stop", actual));
     };
     atExit(process, ended);
     systemCall(process.pid, "stop", (self) => {
       (self.body as GenBody).stop(self, reason);
     }).catch(() => undefined); // Its end is the answer.
+  });
+}
+
+/** As OTP's proc_lib:stop: a process of its own watches, gives the order and waits. */
+function stopAway(
+  target: Pid | Name,
+  { route, to }: Away,
+  reason: ExitReason,
+  timeoutMs: number,
+  caller: Process | undefined,
+): Promise<void> {
+  return new Promise((done, fail) => {
+    const reject = (error: Error): void => rejectFor(caller, fail, error);
+    async function stop(self: Self<never>): Promise<void> {
+      const { down } = self.monitor(target);
+      try {
+        route.stop(localPid(self.pid), to, reason);
+      } catch (error) {
+        return reject(error as Error); // A reason without an external form.
+      }
+      const end = await self.receive(down, { timeoutMs });
+      if (end === undefined) reject(notStopped(target.toString(), timeoutMs));
+      // An object has come back as another one.
+      else if (showReason(end.reason) === showReason(reason)) done();
+      else if (end.reason === "noproc") reject(noProcess(target, "stop"));
+      else if (end.reason === "noconnection") reject(noConnection(target, "stop"));
+      else reject(calleeExit(target.toString(), "stop", end.reason));
+    }
+    spawnProcess(caller?.node ?? currentNode(), stop, undefined, false, undefined);
   });
 }
 
@@ -278,8 +307,22 @@ function noProcess(target: { toString(): string }, request: string): InterlockEr
   });
 }
 
-function calleeExit(process: Process, request: string, reason: ExitReason): InterlockError<"INTERLOCK_CALLEE_EXIT"> {
-  const target = targetOf(process);
+function noConnection(target: { toString(): string }, request: string): InterlockError<"INTERLOCK_NOCONNECTION"> {
+  return new InterlockError(
+    "INTERLOCK_NOCONNECTION",
+    `Call ${request} to ${target} failed: there is no connection to its node`,
+    { target: target.toString() },
+  );
+}
+
+function notStopped(target: string, timeoutMs: number): InterlockError<"INTERLOCK_TIMEOUT"> {
+  return new InterlockError("INTERLOCK_TIMEOUT", `${target} did not stop within ${timeoutMs} ms`, {
+    operation: `stop ${target}`,
+    timeoutMs,
+  });
+}
+
+function calleeExit(target: string, request: string, reason: ExitReason): InterlockError<"INTERLOCK_CALLEE_EXIT"> {
   return new InterlockError("INTERLOCK_CALLEE_EXIT", `${request} of ${target}: it ended with ${showReason(reason)}`, {
     target,
     request,

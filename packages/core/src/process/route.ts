@@ -29,6 +29,8 @@ export interface Route {
   exitLinked(from: LocalPid, to: LocalPid, reason: ExitReason): void;
   /** `exit(to, reason)`. */
   exit(from: LocalPid, to: LocalPid, reason: ExitReason): void;
+  /** Orders a process of a behaviour to end; how it does its monitors tell. @see sys:terminate/2 */
+  stop(from: LocalPid, to: Addressee, reason: ExitReason): void;
   /** `monitor.fire` follows once, unless `demonitor` comes first. */
   monitor(monitor: LocalMonitor, to: Addressee): void;
   demonitor(monitor: LocalMonitor): void;
