@@ -47,6 +47,10 @@ const portFiles: readonly string[] = [
   "packages/cluster/src/ports.ts",
   // Runs in every node beside its program, and in a thread of its own, where there is no Runtime.
   "packages/cli/src/lifeline.ts",
+  // The same in a pod: the beats of the main thread, the thread that looks for them, and how late the event loop is.
+  "packages/kubernetes/src/pod/heartbeat.ts",
+  "packages/kubernetes/src/pod/management/thread.ts",
+  "packages/kubernetes/src/pod/probes/loop-delay.ts",
 ];
 
 const timerGlobals = new Set([

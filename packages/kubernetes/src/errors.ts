@@ -92,6 +92,10 @@ export interface KubernetesErrorDetails {
     readonly retryAfterMs: number | undefined;
     readonly problem: string;
   };
+  /** The environment of a pod lacks something, or has something that cannot be. */
+  readonly INTERLOCK_POD_ENVIRONMENT: { readonly variable: string; readonly got: string; readonly expected: string };
+  /** The port for the kubelet's probes cannot be opened. */
+  readonly INTERLOCK_POD_PORT: { readonly port: number; readonly problem: string };
 }
 
 export type KubernetesErrorCode = keyof KubernetesErrorDetails;
@@ -117,6 +121,9 @@ export const kubernetesHints: { readonly [Code in KubernetesErrorCode]: string }
   INTERLOCK_KUBERNETES_THROTTLED:
     "Ask less, or later; see whether a priority level of the API server (API Priority and Fairness) holds this client back.",
   INTERLOCK_KUBERNETES_FAILED: "Look at details.problem, and at the API server's own log for the same time.",
+  INTERLOCK_POD_ENVIRONMENT:
+    "interlock deploy writes these variables. In manifests of your own set them as interlock deploy --dry-run shows.",
+  INTERLOCK_POD_PORT: "Free the port, or choose another one with managementPort and in the probes of the manifest.",
 };
 
 /** A refusal of this package. `code` is stable, `details` is typed by it, `hint` says what to try. */

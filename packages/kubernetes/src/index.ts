@@ -61,3 +61,25 @@ export {
   type KubernetesErrorDetails,
   kubernetesHints,
 } from "./errors.ts";
+export { type DrainBudgets, defaultBudgets, fitInto, longestDrainMs } from "./pod/drain/budgets.ts";
+export { drainCluster, drainPlacement } from "./pod/drain/cluster.ts";
+export { type DrainableServer, drainHttp } from "./pod/drain/http.ts";
+export { type DrainPhase, podExitCodes } from "./pod/drain/machine.ts";
+export {
+  type DrainableWebSocket,
+  type DrainableWebSocketServer,
+  type DrainWebSocketsOptions,
+  drainWebSockets,
+} from "./pod/drain/websockets.ts";
+export { fitHeap, type HeapPlan } from "./pod/memory.ts";
+export type { PodOptions } from "./pod/options.ts";
+export { mountedCredentials, type PodPlace, type PodPlaceOptions, podPlace } from "./pod/place.ts";
+export {
+  type DrainParticipant,
+  onDrain,
+  type ParticipantPhase,
+  PodRegistry,
+  type ReadinessCheck,
+  readyWhen,
+} from "./pod/registry.ts";
+export { type Pod, runPod } from "./pod/run.ts";

@@ -24,6 +24,14 @@ describe("the cookie", () => {
     },
   );
 
+  test("in a file that its group may read serves where that is said, as Kubernetes mounts a Secret", async () => {
+    expect(await cookieOf({ file: "/f", group: true }, source({}, { text: "c\n", mode: 0o440 }))).toBe("c");
+    for (const mode of [0o444, 0o460, 0o640 | 0o004])
+      await expect(cookieOf({ file: "/f", group: true }, source({}, { text: "c", mode }))).rejects.toThrow(
+        "its owner and its group",
+      );
+  });
+
   test.each([
     ["missing", undefined],
     ["empty", ""],

@@ -6,7 +6,7 @@ import type { GlobalOptions } from "../names/global/life.ts";
 import { globalOn } from "../names/global/server.ts";
 import { type Address, type CredentialsSource, type Listener, nodePorts, type Ports, type Socket } from "../ports.ts";
 import { arrived, departing } from "./attached.ts";
-import { cookieOf } from "./cookie.ts";
+import { type CookieFile, cookieOf } from "./cookie.ts";
 import { NetKernel, type NodeEvent } from "./net-kernel.ts";
 import { isNodeName } from "./node-name.ts";
 import { keepParts } from "./parts.ts";
@@ -16,7 +16,7 @@ export interface CreateNodeOptions {
   /** `app@host`: the host as the others reach it. */
   readonly name: NodeName;
   /** The secret that all nodes share, or `{ file }` (mode 0400). Default: the environment variable INTERLOCK_COOKIE. */
-  readonly cookie?: string | { readonly file: string };
+  readonly cookie?: string | CookieFile;
   /** TLS 1.3 with certificates on both sides; asked for every connection, so renewed ones serve without a restart. */
   readonly tls?: CredentialsSource;
   /** What other nodes may start here: `node.spawn(Bank, …)`. */

@@ -1,0 +1,138 @@
+/** What the program of a node needs to know of the pod that it runs in; `interlock deploy` writes it into the environment. */
+import { readFileSync, statSync } from "node:fs";
+import { isIPv6 } from "node:net";
+import { type CreateNodeOptions, headlessService, type JoinClusterOptions, type Leases } from "@interlock/cluster";
+import type { NodeName } from "@interlock/core";
+import { connectKubernetes, type KubernetesApi } from "../client/api.ts";
+import { kubernetesLeases } from "../client/leases.ts";
+import { KubernetesError } from "../errors.ts";
+
+export interface PodPlace {
+  /** Of the application, and of its cluster. */
+  readonly app: string;
+  /** The pod's own name, for people. */
+  readonly pod: string;
+  readonly namespace: string;
+  /** For `createNode`. */
+  readonly node: Pick<CreateNodeOptions, "name" | "listen" | "tls"> &
+    Required<Pick<CreateNodeOptions, "cookie" | "lookup">>;
+  /** For `joinCluster`. */
+  readonly cluster: Required<
+    Pick<JoinClusterOptions, "name" | "discovery" | "requiredContactPoints" | "stableMarginMs">
+  >;
+  /** For singletons: those that `interlock.yaml` names. */
+  readonly leases: Leases;
+  /** The folder of the ConfigMap; undefined when there is none. */
+  readonly configDirectory: string | undefined;
+}
+
+export interface PodPlaceOptions {
+  /** Default `process.env`. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Default: the API server of this pod. */
+  readonly api?: KubernetesApi;
+}
+
+/** Where all nodes on Kubernetes listen: no name server has to say so. */
+const DISTRIBUTION_PORT = 9_100;
+/** CoreDNS' own. */
+const DNS_CACHE_SECONDS = 5;
+
+/**
+ * The place of this node in its Kubernetes, from the environment; undefined outside of a pod that `interlock deploy` has made.
+ *
+ * | variable | |
+ * |---|---|
+ * | `INTERLOCK_APP` | the application; without it this is no such pod |
+ * | `INTERLOCK_POD_IP`, `INTERLOCK_POD_NAME`, `INTERLOCK_NAMESPACE` | of the pod |
+ * | `INTERLOCK_SERVICE` | the DNS name of the headless Service, whole |
+ * | `INTERLOCK_REPLICAS` | how many nodes there shall be: a majority of them has to be found before one begins a cluster |
+ * | `INTERLOCK_COOKIE_FILE` | holds the cookie |
+ * | `INTERLOCK_TLS_DIR` | holds `tls.crt`, `tls.key` and `ca.crt`; without it nodes talk without TLS |
+ * | `INTERLOCK_CONFIG_DIR` | where the ConfigMap is |
+ * | `INTERLOCK_DNS_CACHE_SECONDS` | for how long an answer of the DNS may be old; default 5 |
+ *
+ * **Errors** `INTERLOCK_POD_ENVIRONMENT`; `INTERLOCK_KUBERNETES_CONFIG` without a service account.
+ *
+ * @example
+ * console.log(await podPlace({ environment: {} })); // undefined
+ */
+export async function podPlace(options: PodPlaceOptions = {}): Promise<PodPlace | undefined> {
+  const { environment = process.env } = options;
+  const app = environment["INTERLOCK_APP"];
+  if (!app) return undefined;
+  const ip = needed(environment, "INTERLOCK_POD_IP");
+  const namespace = needed(environment, "INTERLOCK_NAMESPACE");
+  const service = needed(environment, "INTERLOCK_SERVICE");
+  const tlsDirectory = environment["INTERLOCK_TLS_DIR"];
+  const replicas = numberIn(environment, "INTERLOCK_REPLICAS", 3);
+  const dnsCacheMs = numberIn(environment, "INTERLOCK_DNS_CACHE_SECONDS", DNS_CACHE_SECONDS) * 1_000;
+  const leases = kubernetesLeases({ api: options.api ?? (await connectKubernetes()), namespace });
+  return {
+    app,
+    pod: environment["INTERLOCK_POD_NAME"] ?? ip,
+    namespace,
+    node: {
+      name: `${app}@${ip}`,
+      cookie: { file: needed(environment, "INTERLOCK_COOKIE_FILE"), group: true },
+      listen: { host: isIPv6(ip) ? "::" : "0.0.0.0", port: DISTRIBUTION_PORT },
+      lookup: (name: NodeName) => Promise.resolve({ host: name.slice(name.indexOf("@") + 1), port: DISTRIBUTION_PORT }),
+      ...(tlsDirectory && { tls: mountedCredentials(tlsDirectory) }),
+    },
+    cluster: {
+      name: app,
+      discovery: [headlessService({ name: service })],
+      // Two majorities would have a node in common: no two parts of a deployment can each begin a cluster.
+      requiredContactPoints: Math.floor(replicas / 2) + 1,
+      stableMarginMs: dnsCacheMs + 1_000,
+    },
+    leases: { lease: (name) => leases.lease(`${app}-${name}`) },
+    configDirectory: environment["INTERLOCK_CONFIG_DIR"],
+  };
+}
+
+/**
+ * Certificates of a mounted Secret of type `kubernetes.io/tls` with `ca.crt` beside them. Looked at for every connection and
+ * read again when the kubelet has put new ones there, which it does with all files at once: `..data` is a link to the folder
+ * that they are in, and it is replaced.
+ */
+export function mountedCredentials(directory: string): NonNullable<CreateNodeOptions["tls"]> {
+  let kept:
+    | { readonly version: string; readonly credentials: ReturnType<NonNullable<CreateNodeOptions["tls"]>> }
+    | undefined;
+  const read = (file: string): string => readFileSync(`${directory}/${file}`, "utf8");
+  return () => {
+    const { ino, mtimeMs } = statSync(`${directory}/tls.crt`);
+    const version = `${ino}/${mtimeMs}`;
+    if (kept?.version === version) return kept.credentials;
+    kept = { version, credentials: { key: read("tls.key"), cert: read("tls.crt"), ca: read("ca.crt") } };
+    return kept.credentials;
+  };
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+function needed(environment: Environment, variable: string): string {
+  const value = environment[variable];
+  if (value) return value;
+  throw environmentError(variable, "nothing", "what interlock deploy writes there");
+}
+
+function numberIn(environment: Environment, variable: string, otherwise: number): number {
+  const text = environment[variable];
+  const value = text === undefined || text === "" ? otherwise : Number(text);
+  if (Number.isFinite(value) && value >= 0) return value;
+  throw environmentError(variable, JSON.stringify(text), "a number");
+}
+
+export function environmentError(
+  variable: string,
+  got: string,
+  expected: string,
+): KubernetesError<"INTERLOCK_POD_ENVIRONMENT"> {
+  return new KubernetesError("INTERLOCK_POD_ENVIRONMENT", `Bad ${variable}: got ${got}, expected ${expected}`, {
+    variable,
+    got,
+    expected,
+  });
+}

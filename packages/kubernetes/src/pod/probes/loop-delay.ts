@@ -1,0 +1,26 @@
+/** How late the event loop is. A port: Node.js measures it. */
+import { monitorEventLoopDelay } from "node:perf_hooks";
+
+export interface LoopDelay {
+  /** Periods in a row, up to now, of which the 99th percentile was over the limit. */
+  readonly latePeriods: number;
+  /** Of the last period, in milliseconds. */
+  readonly delayMs: number;
+}
+
+const PERIOD_MS = 2_000;
+const RESOLUTION_MS = 20;
+const PERCENTILE = 99;
+
+export function watchLoopDelay(limitMs: number): LoopDelay {
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  histogram.enable();
+  const seen = { latePeriods: 0, delayMs: 0 };
+  setInterval(() => {
+    // What is measured are the intervals between samples.
+    seen.delayMs = Math.max(0, Math.round(histogram.percentile(PERCENTILE) / 1e6) - RESOLUTION_MS);
+    seen.latePeriods = seen.delayMs > limitMs ? seen.latePeriods + 1 : 0;
+    histogram.reset();
+  }, PERIOD_MS).unref();
+  return seen;
+}
