@@ -64,6 +64,7 @@ export interface ReflectorStatus {
   readonly objects: number;
   /** In a row. */
   readonly failures: number;
+  /** The last of them, until a watch tells something again. */
   readonly problem: unknown;
 }
 
@@ -290,6 +291,8 @@ class ResourceReflector<T extends KubernetesObject> implements Reflector<T> {
     };
     this.#ask(attempt, async () => {
       const events = await api.watch(resource, query, signal);
+      // Another one has taken its place meanwhile.
+      signal.throwIfAborted();
       this.#stream = events[Symbol.asyncIterator]();
       return { type: "opened", attempt };
     });

@@ -10,7 +10,7 @@ const error = (code: number, status: Status): KubernetesError => errorOf(target,
 describe("an answer that is no success", () => {
   test.each<[number, Status, string, string]>([
     [401, {}, "UNAUTHORIZED", "https://api does not know who asks"],
-    [404, { details: { kind: "leases", name: "printer" } }, "NOT_FOUND", "there is none"],
+    [404, { message: "no such lease", details: { kind: "leases", name: "printer" } }, "NOT_FOUND", "no such lease"],
     [404, { message: "the server could not find the requested resource" }, "NOT_FOUND", "does not know this resource"],
     [409, { reason: "AlreadyExists" }, "ALREADY_EXISTS", "it is there already"],
     [409, { reason: "Conflict", message: "the object has been modified" }, "CONFLICT", "has been modified"],

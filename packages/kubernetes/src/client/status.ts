@@ -75,7 +75,7 @@ export function errorOf(
     // An unknown resource has no details of an object.
     const known = status.details?.kind !== undefined && target.name !== undefined;
     const details = known ? names : { ...names, name: undefined };
-    const message = `${failed}: ${known ? "there is none" : "the API server does not know this resource"}`;
+    const message = `${failed}: ${known ? problem : "the API server does not know this resource"}`;
     return new KubernetesError("INTERLOCK_KUBERNETES_NOT_FOUND", message, { verb, ...details });
   }
   if (code === 409) {
