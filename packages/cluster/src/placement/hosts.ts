@@ -64,9 +64,9 @@ export class Hosts<P> {
     return this.infos.some(({ hosts, leaving, ready }) => hosts && !leaving && !ready);
   }
 
-  /** Of two that hold `key`, whether this host is the one that stays. */
-  staysAgainst(other: P, key: string): boolean {
-    return this.#order(key, (_info, host) => host === this.#self || host === other)[0] === this.#self;
+  /** Of two that hold `key`, whether it is `one` that stays. */
+  staysAgainst(one: P, other: P, key: string): boolean {
+    return this.#order(key, (_info, host) => host === one || host === other)[0] === one;
   }
 
   #versionOf(host: P): string {

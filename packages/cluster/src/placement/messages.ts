@@ -28,16 +28,19 @@ export interface Claim<P> {
   readonly epoch: number;
   /** The epoch in which its process started afresh: what moves stays the same in the eyes of its callers. */
   readonly since: number;
+  /** The host that started it afresh. */
+  readonly origin: P;
   /** Undefined while it starts. */
   readonly pid: P | undefined;
   readonly frozen: Frozen<P> | undefined;
 }
 
 /** A hand-off that this host has been promised, and that may be all that is left of the key. */
-export interface Heritage {
+export interface Heritage<P> {
   readonly key: string;
   readonly epoch: number;
   readonly since: number;
+  readonly origin: P;
 }
 
 /** One attempt of one hand-off. */
@@ -54,7 +57,9 @@ export type PlacementMessage<P> =
       readonly type: "welcome";
       readonly info: HostInfo;
       readonly claims: readonly Claim<P>[];
-      readonly heritage: readonly Heritage[];
+      readonly heritage: readonly Heritage<P>[];
+      /** The highest epoch that it has heard of: what is started from now on counts for more. */
+      readonly clock: number;
     }
   | { readonly type: "ready" }
   | { readonly type: "leaving" }
@@ -69,7 +74,7 @@ export type PlacementMessage<P> =
       readonly reason?: unknown;
       readonly error?: unknown;
     }
-  | ({ readonly type: "freeze"; readonly since: number; readonly heir: P | undefined } & Attempt)
+  | ({ readonly type: "freeze"; readonly since: number; readonly origin: P; readonly heir: P | undefined } & Attempt)
   | ({ readonly type: "frozen" } & Attempt)
   | ({ readonly type: "take"; readonly parcel: unknown } & Attempt)
   | ({ readonly type: "taken"; readonly pid: P } & Attempt)
@@ -80,7 +85,7 @@ export type PlacementMessage<P> =
   | { readonly type: "waived"; readonly key: string; readonly epoch: number }
   /** To the heir of a dead holder, or the holder whose heir is dead: does it have the key? It says `at` or `gone`. */
   | { readonly type: "holds"; readonly key: string; readonly epoch: number }
-  /** To the one that stays, of two that held a key: in this epoch it was held elsewhere as well. */
+  /** To somebody who claims a key: in this epoch it was somebody else's. It says `at` anew, if it still holds it. */
   | { readonly type: "dispute"; readonly key: string; readonly epoch: number };
 
 type Check = (value: unknown) => boolean;
@@ -107,19 +112,19 @@ const shape =
 
 const info = shape({ node: text, hosts: flag, leaving: flag, ready: flag, version: text });
 const frozen = shape({ attempt: whole, heir: maybe(pid) });
-const claim = shape({ key: text, epoch: whole, since: whole, pid: maybe(pid), frozen: maybe(frozen) });
-const heritage = shape({ key: text, epoch: whole, since: whole });
+const claim = shape({ key: text, epoch: whole, since: whole, origin: pid, pid: maybe(pid), frozen: maybe(frozen) });
+const heritage = shape({ key: text, epoch: whole, since: whole, origin: pid });
 const attempt = { key: text, epoch: whole, attempt: whole };
 
 const checks: { readonly [Type in PlacementMessage<never>["type"]]: Check } = {
   join: shape({ info }),
-  welcome: shape({ info, claims: listOf(claim), heritage: listOf(heritage) }),
+  welcome: shape({ info, claims: listOf(claim), heritage: listOf(heritage), clock: whole }),
   ready: anything,
   leaving: anything,
   want: shape({ key: text, by: pid }),
   at: shape({ claim }),
   gone: shape({ key: text, epoch: whole }),
-  freeze: shape({ ...attempt, since: whole, heir: maybe(pid) }),
+  freeze: shape({ ...attempt, since: whole, origin: pid, heir: maybe(pid) }),
   frozen: shape(attempt),
   take: shape(attempt),
   taken: shape({ ...attempt, pid }),

@@ -33,7 +33,7 @@ export interface PlacementRules {
 }
 
 /** A key that another host is about to hand over to this one. */
-interface Promised<P> extends Heritage {
+interface Promised<P> extends Heritage<P> {
   readonly source: P;
   readonly attempt: number;
   readonly stage: "promised" | "beginning" | "begun";
@@ -221,7 +221,8 @@ export class PlacementState<P> {
 
   #start(key: string): void {
     const epoch = ++this.#clock;
-    this.#set({ key, epoch, since: epoch, pid: undefined, frozen: undefined, holder: this.#self });
+    const holder = this.#self;
+    this.#set({ key, epoch, since: epoch, origin: holder, pid: undefined, frozen: undefined, holder });
     this.#do({ type: "start", key, epoch });
   }
 
@@ -264,7 +265,7 @@ export class PlacementState<P> {
     }
     if (again && !this.hosts.own.leaving && handing === undefined) {
       const next = ++this.#clock;
-      this.#set({ ...entry, epoch: next, since: next, pid: undefined }, reason);
+      this.#set({ ...entry, epoch: next, since: next, origin: this.#self, pid: undefined }, reason);
       this.#tellAll({ type: "at", claim: claimOf(this.#entries.get(key) as Entry<P>), reason });
       this.#do({ type: "start", key, epoch: next });
     } else this.#free(entry, reason);
@@ -349,7 +350,8 @@ export class PlacementState<P> {
     handing.awaited = new Set(this.hosts.others);
     const { attempt, key } = handing;
     this.#set({ ...entry, frozen: { attempt, heir } });
-    this.#tellAll({ type: "freeze", key, epoch: entry.epoch, since: entry.since, attempt, heir });
+    const { epoch, origin, since } = entry;
+    this.#tellAll({ type: "freeze", key, epoch, since, origin, attempt, heir });
     this.#advance(handing);
   }
 
@@ -446,10 +448,10 @@ export class PlacementState<P> {
     return this.#take();
   }
 
-  #adopt({ key, pid, since }: Promised<P>, whole: boolean): void {
+  #adopt({ key, origin, pid, since }: Promised<P>, whole: boolean): void {
     this.#promised.delete(key);
     const epoch = ++this.#clock;
-    this.#set({ key, epoch, since, pid, frozen: undefined, holder: this.#self });
+    this.#set({ key, epoch, since, origin, pid, frozen: undefined, holder: this.#self });
     this.#announce(key);
     if (!whole) this.#do({ type: "adopted", key });
     if (this.hosts.own.leaving) this.#handOver(key);
@@ -491,8 +493,8 @@ export class PlacementState<P> {
     const isNew = this.#joined(from, info);
     this.#do({ type: "watch", node: info.node });
     const claims = this.own.map((key) => claimOf(this.#entries.get(key) as Entry<P>));
-    const heritage = [...this.#promised.values()].map(({ key, epoch, since }) => ({ key, epoch, since }));
-    this.#tell([from], { type: "welcome", info: this.hosts.own, claims, heritage });
+    const heritage = [...this.#promised.values()].map(({ epoch, key, origin, since }) => ({ key, epoch, since, origin }));
+    this.#tell([from], { type: "welcome", info: this.hosts.own, claims, heritage, clock: this.#clock });
     // They were cut off from each other: others may have heard of it what was not true of what is held here.
     if (isNew && info.ready && this.active) for (const key of this.own) this.#announce(key);
     // What it holds it says to those that have joined it.
@@ -503,13 +505,14 @@ export class PlacementState<P> {
     this.#askForAll();
   }
 
-  #welcomed(from: P, { claims, heritage, info }: Of<P, "welcome">): void {
+  #welcomed(from: P, { claims, clock, heritage, info }: Of<P, "welcome">): void {
+    this.#clock = Math.max(this.#clock, clock);
     this.#joined(from, info);
     this.#unanswered.delete(info.node);
     for (const claim of claims) this.#heard(from, claim, undefined);
     // Its holder may be dead already: whoever took the key for a free one would start it twice.
-    for (const { key, epoch, since } of heritage)
-      if (!this.#entries.has(key)) this.#set({ key, epoch, since, pid: undefined, frozen: undefined, holder: from });
+    for (const one of heritage)
+      if (!this.#entries.has(one.key)) this.#set({ ...one, pid: undefined, frozen: undefined, holder: from });
     this.#activate();
     if (info.ready) this.#readied(from);
     this.#askForAll();
@@ -576,7 +579,9 @@ export class PlacementState<P> {
     const { key } = claim;
     const entry = this.#entries.get(key);
     if (entry?.holder === this.#self) return this.#rivalled(entry, from, claim);
-    if (entry !== undefined && claim.epoch < entry.epoch) return;
+    // It may be the later one all the same: who started it had not heard of the other. If it holds it still, it says so.
+    if (entry !== undefined && !counts(claim, from, entry))
+      return this.#tell([from], { type: "dispute", key, epoch: entry.epoch });
     if (claim.frozen === undefined) this.#disinherited(key, claim.epoch);
     this.#set({ ...claim, holder: from }, reason);
     this.#open(key);
@@ -592,9 +597,11 @@ export class PlacementState<P> {
       this.#do({ type: "settled", key, lost: false, to: from });
       return this.#open(key);
     }
+    // What it said before it handed over that very process.
+    if (claim.since === entry.since && claim.origin === entry.origin && claim.epoch < epoch) return;
     // Both have held it while they were cut off from each other. One that starts or moves is settled when it is there.
     if (handing !== undefined || entry.pid === undefined) return;
-    if (this.hosts.staysAgainst(from, key)) return this.#insist(entry);
+    if (this.hosts.staysAgainst(this.#self, from, key)) return this.#insist(entry);
     this.#set({ ...claim, holder: from }, "noconnection");
     this.#do({ type: "retire", key, own: entry.pid, pid: claim.pid });
     this.#tell([from], { type: "dispute", key, epoch });
@@ -615,6 +622,7 @@ export class PlacementState<P> {
   }
 
   #gone(from: P, { epoch, error, key, reason }: Of<P, "gone">): void {
+    this.#clock = Math.max(this.#clock, epoch);
     const promised = this.#promised.get(key);
     if (promised?.source === from) this.#disinherited(key, epoch);
     const entry = this.#entries.get(key);
@@ -624,16 +632,17 @@ export class PlacementState<P> {
     else this.#ask(key);
   }
 
-  #freeze(from: P, { attempt, epoch, heir, key, since }: Of<P, "freeze">): void {
+  #freeze(from: P, { attempt, epoch, heir, key, origin, since }: Of<P, "freeze">): void {
     this.#clock = Math.max(this.#clock, epoch);
     this.#disinherited(key, epoch);
     const entry = this.#entries.get(key);
     const frozen = { attempt, heir };
     if (entry?.holder !== this.#self && !(entry !== undefined && entry.epoch > epoch))
-      this.#set({ key, epoch, since, pid: entry?.pid, frozen, holder: from });
+      this.#set({ key, epoch, since, origin, pid: entry?.pid, frozen, holder: from });
     this.#tell([from], { type: "frozen", key, epoch, attempt });
     if (heir !== this.#self) return;
-    const promised = { key, epoch, since, attempt, source: from, stage: "promised" as const, pid: undefined };
+    const stage = "promised" as const;
+    const promised = { key, epoch, since, origin, attempt, source: from, stage, pid: undefined };
     this.#promised.set(key, promised);
     const refusal = this.#refusal(key);
     if (refusal !== undefined) this.#refuse(promised, refusal);
@@ -776,6 +785,11 @@ export class PlacementState<P> {
 
 type Of<P, Type extends PlacementMessage<P>["type"]> = Extract<PlacementMessage<P>, { readonly type: Type }>;
 
-function claimOf<P>({ epoch, frozen, key, pid, since }: Entry<P>): Claim<P> {
-  return { key, epoch, since, pid, frozen };
+/** Whether a claim counts for more than what is known; of equal ones the holder's own, or the first. */
+function counts<P>({ epoch }: Claim<P>, from: P, known: Entry<P>): boolean {
+  return epoch > known.epoch || (epoch === known.epoch && (from === known.holder || known.pid === undefined));
+}
+
+function claimOf<P>({ epoch, frozen, key, origin, pid, since }: Entry<P>): Claim<P> {
+  return { key, epoch, since, origin, pid, frozen };
 }
