@@ -56,7 +56,7 @@ describeNetsplits("a singleton", () => {
     await town.network.cut(holder, other);
     await town.network.cut(holder, third);
     await town.until("they have lost it", async () => ((await town.states(other)).includes("down") ? [] : ["no"]));
-    await town.afterWrites(100); // Longer than the lease lasts.
+    await town.afterWrites(80); // Longer than the lease lasts.
     expect(await town.holder(other)).toBe(holder);
     expect(
       await town
