@@ -16,7 +16,7 @@ interface Task {
   readonly directory: string;
 }
 
-const archiveSup = supervisor({
+export const archiveSup = supervisor({
   name: "archive_sup",
   strategy: "one_for_one",
   intensity: 3,

@@ -1,5 +1,6 @@
 /** The event streams: each is a process of its own for as long as its page is open. */
 import { dynamicSupervisor, exit, local, monitor } from "@interlock/core";
+import { onDrain } from "@interlock/kubernetes";
 import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
 import { ReaderServer } from "./reader.ts";
@@ -21,3 +22,10 @@ export function streamEvents(c: Context, wantsTree: boolean, here: string): Resp
     await monitor(pid);
   });
 }
+
+/** The streams have no end of their own: readers come back to another node by themselves. */
+async function endStreams(): Promise<void> {
+  for (const { pid } of await readersSup.whichChildren()) if (pid !== undefined) exit(pid, { shutdown: "closed" });
+}
+
+onDrain({ name: "event streams", phase: "requests", run: endStreams });

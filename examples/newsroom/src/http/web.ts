@@ -10,6 +10,7 @@ import type { Duplex } from "node:stream";
 import { setTimeout } from "node:timers/promises";
 import { createAdaptorServer } from "@hono/node-server";
 import { genServer, local, reply, self } from "@interlock/core";
+import { drainHttp, drainWebSockets } from "@interlock/kubernetes";
 import { WebSocketServer } from "ws";
 import { usersSup } from "../chat/chat-sup.ts";
 import type { Town } from "../town/town.ts";
@@ -43,6 +44,7 @@ export const WebServer = genServer({
         server.closeAllConnections();
       },
     });
+    drainHttp(server);
     acceptChat(server, town.here);
     server.listen(port, host);
     await once(server, "listening");
@@ -69,6 +71,7 @@ export const web = WebServer.at(local("web"));
 /** WebSocket handshakes at /chat; everything after the handshake is the visitor's own process. */
 function acceptChat(server: Server, here: string): void {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrameBytes, perMessageDeflate: false });
+  drainWebSockets(sockets);
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // A peer that resets during the handshake is its own problem.
     socket.on("error", () => socket.destroy());
