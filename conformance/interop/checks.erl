@@ -1006,6 +1006,6 @@ until(Expected, Ask) -> until(Expected, Ask, erlang:monotonic_time(millisecond) 
 until(Expected, Ask, End) ->
     case {Ask(), erlang:monotonic_time(millisecond) < End} of
         {Expected, _} -> ok;
-        {_, true} -> erlang:yield(), until(Expected, Ask, End);
+        {_, true} -> timer:sleep(10), until(Expected, Ask, End);
         {Got, false} -> error({expected, Expected, got, Got})
     end.

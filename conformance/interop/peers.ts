@@ -18,7 +18,7 @@ import { Authority } from "../../packages/cluster/src/node/certificates.fixture.
 
 export const COOKIE = "a_cookie_of_the_interop_tests";
 
-/** One installation of Erlang: the machine's own, or one in a root folder of its own (mkroot.sh), used by chroot. */
+/** One installation of Erlang: the machine's own, or one in a root folder of its own (.ci/erlang-root), used by chroot. */
 export interface Erlang {
   /** OTP's release, such as `25`. */
   readonly release: string;
@@ -39,8 +39,12 @@ export function erlangs(): { readonly found: readonly Erlang[]; readonly missing
   return { found, missing };
 }
 
+/** As with Erlang: in CI it may not be missing. */
 export function hasElixir({ root }: Erlang): boolean {
-  return run(root, "elixir", ["--version"]) !== undefined;
+  const has = run(root, "elixir", ["--version"]) !== undefined;
+  if (!has && process.env["CI"] !== undefined)
+    throw new Error(`CI must not go without it: elixir is missing in ${root}`);
+  return has;
 }
 
 function run(root: string, command: string, args: readonly string[]): string | undefined {
