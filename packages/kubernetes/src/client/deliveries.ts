@@ -4,7 +4,7 @@
  */
 import type { ChildSpec } from "@interlock/core";
 
-import { isSame, type ObjectStore } from "./object-store.ts";
+import type { ObjectStore } from "./object-store.ts";
 import type { KubernetesObject, Stored } from "./resource.ts";
 import { type WorkQueue, workQueue } from "./work-queue.ts";
 
@@ -48,7 +48,7 @@ export class Deliveries<T extends KubernetesObject> {
     }
     if (now === undefined) return;
     if (before === undefined || isOther) await handlers.add?.(now);
-    else if (!isSame(before, now)) await handlers.update?.(now, before);
+    else await handlers.update?.(now, before);
     this.#told.set(key, now);
   }
 }

@@ -81,6 +81,6 @@ export class ObjectStore<T extends KubernetesObject> {
 }
 
 /** Whether two are the same object in the same version; a name may have been given anew meanwhile. */
-export function isSame(a: KubernetesObject, b: KubernetesObject): boolean {
+function isSame(a: KubernetesObject, b: KubernetesObject): boolean {
   return a.metadata?.uid === b.metadata?.uid && a.metadata?.resourceVersion === b.metadata?.resourceVersion;
 }

@@ -74,6 +74,7 @@ test("in the end the store is what the server has, and handlers have been told e
           update: (object, before) =>
             told(() => {
               expect(copy.get(keyOf(object))).toEqual(before);
+              expect(object.metadata.resourceVersion).not.toBe(before.metadata.resourceVersion);
               copy.set(keyOf(object), object);
             })(),
           delete: (object) =>
