@@ -31,7 +31,15 @@ export { type LocalNodesOptions, localNodes } from "./discovery/local.ts";
 export { staticNodes } from "./discovery/static.ts";
 export { startEpmd } from "./epmd/server.ts";
 export { ClusterError, type ClusterErrorCode, type ClusterErrorDetails, clusterHints } from "./errors.ts";
-export { type Group, type GroupMonitor, type GroupOptions, group, whichGroups } from "./groups/group.ts";
+export {
+  type Group,
+  type GroupMonitor,
+  type GroupOptions,
+  group,
+  monitorScope,
+  type ScopeMonitor,
+  whichGroups,
+} from "./groups/group.ts";
 export type { GroupEvent } from "./groups/monitors.ts";
 export type { LeaseTiming } from "./lease/elector.ts";
 export { type FileLeasesOptions, fileLeases } from "./lease/file-leases.ts";

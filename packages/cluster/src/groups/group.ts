@@ -73,6 +73,39 @@ export function whichGroups(options: GroupOptions = {}): readonly unknown[] {
   return scopeOf(options).names.map(({ value }) => value);
 }
 
+export interface ScopeMonitor {
+  /** In the events of this monitor. */
+  readonly ref: Ref;
+  /** The groups that there were when the monitor began, and their members. */
+  readonly groups: readonly { readonly group: unknown; readonly members: readonly Pid[] }[];
+  /** Ends the monitor; an event that is already in the mailbox stays there. @returns whether it was still there. */
+  demonitor(): boolean;
+}
+
+/**
+ * Has `pid`, of this node, told of who joins and leaves any group of the scope from now on.
+ *
+ * **Errors** `INTERLOCK_BAD_ARGUMENT` for a process of another node.
+ *
+ * @see pg:monitor_scope/1
+ *
+ * @example
+ * const doorkeeper = spawn<GroupEvent>(async (self) => {
+ *   const { group, change } = await self.receive();
+ *   console.log(group, change); // halls join
+ * });
+ * monitorScope(doorkeeper);
+ * group("halls").join(spawn(() => undefined));
+ * await monitor(doorkeeper);
+ */
+export function monitorScope(pid: Pid<GroupEvent>, options: GroupOptions = {}): ScopeMonitor {
+  const node = nodeOf([pid], options);
+  const scope = scopeOn(node, options.scope ?? DEFAULT_SCOPE);
+  const groups = scope.names.map((name) => ({ group: name.value, members: scope.members(name) as readonly Pid[] }));
+  const { ref, end } = scope.monitors.add(undefined, pid as unknown as LocalPid);
+  return { ref, groups, demonitor: end };
+}
+
 class NamedGroup<M> implements Group<M> {
   readonly name: unknown;
   readonly #key: GroupName;
@@ -114,13 +147,18 @@ class NamedGroup<M> implements Group<M> {
 
   /** Processes of one node of this program, and its scope. */
   #own(pids: Pid | readonly Pid[]): [Scope, readonly LocalPid[]] {
-    const all = (Array.isArray(pids) ? pids : [pids]) as readonly unknown[];
-    const [first] = all;
-    const node = this.#options.node ?? (first instanceof LocalPid ? (first.home as LocalNode) : currentNode());
-    for (const pid of all)
-      if (!(pid instanceof LocalPid) || pid instanceof RemotePid || pid.home !== node) throw notOfNode(pid, node);
-    return [scopeOn(node, this.#options.scope ?? DEFAULT_SCOPE), all as readonly LocalPid[]];
+    const all = (Array.isArray(pids) ? pids : [pids]) as readonly LocalPid[];
+    return [scopeOn(nodeOf(all, this.#options), this.#options.scope ?? DEFAULT_SCOPE), all];
   }
+}
+
+/** The one node of this program whose processes all of these are. */
+function nodeOf(pids: readonly unknown[], options: GroupOptions): LocalNode {
+  const [first] = pids;
+  const node = options.node ?? (first instanceof LocalPid ? (first.home as LocalNode) : currentNode());
+  for (const pid of pids)
+    if (!(pid instanceof LocalPid) || pid instanceof RemotePid || pid.home !== node) throw notOfNode(pid, node);
+  return node;
 }
 
 function scopeOf({ node, scope }: GroupOptions): Scope {
