@@ -32,7 +32,17 @@ at(Peer, M, F, A) -> peer:call(Peer, M, F, A, ?WAIT).
 %% A process of that node that waits.
 idle_at(Peer) -> at(Peer, erlang, spawn, [timer, sleep, [infinity]]).
 
-meet(Peer) -> pong = at(Peer, net_adm, ping, [t()]), ok = at(Peer, global, sync, []).
+meet(Peer) -> pong = at(Peer, net_adm, ping, [t()]), meet(Peer, at(Peer, erlang, node, [])).
+
+%% Until all three count on each other: before, one that loses another is nobody's business.
+meet(Peer, Node) ->
+    ok = at(Peer, global, sync, []),
+    All = lists:sort([node(), t(), Node]),
+    Known = fun(Self, Others) -> lists:sort([Self | [Other || Other <- Others, lists:member(Other, All)]]) end,
+    until(All, fun() -> Known(node(), gen_server:call(global_name_server, get_known)) end),
+    until(All, fun() -> Known(t(), server(get_known)) end),
+    until(All, fun() -> Known(Node, at(Peer, gen_server, call, [global_name_server, get_known])) end),
+    until(true, fun() -> lists:member(Node, nodes()) andalso lists:member(Node, ask(nodes)) end).
 
 %% Everyone who is asked has that owner of the name, in the end.
 owned(Name, Pid, Peers) ->
@@ -315,7 +325,7 @@ global_conflict_elsewhere() ->
     yes = at(Peer, global, register_name, [disputed, Theirs]),
     {yes, Ours} = ask({register_global, disputed}),
     pong = at(Peer, net_adm, ping, [node()]),
-    ok = at(Peer, global, sync, []),
+    meet(Peer, Node),
     owned(disputed, Ours, [Peer]),
     until(false, fun() -> at(Peer, erlang, is_process_alive, [Theirs]) end),
     until(true, fun() -> lists:member(Node, ask(nodes)) end),
@@ -348,7 +358,8 @@ global_cut_between_others() ->
     {One, OneNode} = peer(one_of_three),
     {Two, TwoNode} = peer(two_of_three),
     [meet(Peer) || Peer <- [One, Two]],
-    until(true, fun() -> lists:member(TwoNode, at(One, erlang, nodes, [])) end),
+    until(true, fun() -> lists:member(TwoNode, at(One, gen_server, call, [global_name_server, get_known])) end),
+    until(true, fun() -> lists:member(OneNode, at(Two, gen_server, call, [global_name_server, get_known])) end),
     [OnePid, TwoPid] = [idle_at(Peer) || Peer <- [One, Two]],
     yes = at(One, global, register_name, [of_one, OnePid]),
     {yes, There} = ask({register_global, of_ts}),
@@ -381,7 +392,6 @@ global_cut_between_others() ->
 global_cut_from_it() ->
     {One, OneNode} = peer(cuts_it),
     meet(One),
-    until(true, fun() -> lists:member(node(), at(One, erlang, nodes, [])) end),
     true = at(One, erlang, disconnect_node, [t()]),
     case prevents() of
         true -> until(false, fun() -> lists:member(t(), nodes()) orelse lists:member(OneNode, nodes()) end);
