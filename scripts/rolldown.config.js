@@ -4,12 +4,16 @@
 import { readFileSync } from "node:fs";
 
 const { bin, dependencies = {}, exports } = JSON.parse(readFileSync("package.json", "utf8"));
-const entries = Object.values(exports)
-  .map((entry) => entry["@interlock/source"])
-  .filter((entry) => entry !== undefined);
+/** Each by the name that its file in `dist` shall have. */
+const entries = Object.fromEntries(
+  Object.values(exports).flatMap((entry) => {
+    const source = entry["@interlock/source"];
+    return source === undefined ? [] : [[entry.default.replace(/^\.\/dist\/|\.js$/g, ""), source]];
+  }),
+);
 
 // A command loads what it needs when it is called, and what is loaded into every node stays a file of its own.
-const isOneFile = bin === undefined && entries.length > 1;
+const isOneFile = bin === undefined && Object.keys(entries).length > 1;
 
 export default {
   input: entries,
