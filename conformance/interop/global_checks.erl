@@ -394,7 +394,7 @@ global_cut_from_it() ->
     meet(One),
     true = at(One, erlang, disconnect_node, [t()]),
     case prevents() of
-        true -> until(false, fun() -> lists:member(t(), nodes()) orelse lists:member(OneNode, nodes()) end);
+        true -> until(false, fun() -> lists:member(t(), nodes()) andalso lists:member(OneNode, nodes()) end);
         false -> true = lists:member(OneNode, nodes())
     end,
     back(),
