@@ -1,5 +1,5 @@
 /**
- * `npm run errors-page`: writes docs/errors.md from the tables of errors in the packages' sources, which are the one
+ * `npm run errors-page`: writes docs/errors.md, and what `interlock explain` reads, from the tables of errors in the packages' sources, which are the one
  * place where a code, what its details hold, when it is met and what to try are written down.
  */
 import { readFileSync, writeFileSync } from "node:fs";
@@ -115,4 +115,17 @@ export function errorsPage(): string {
   return [introduction, ...sections].join("\n");
 }
 
-if (import.meta.main) writeFileSync(join(root, "docs", "errors.md"), errorsPage());
+/** The same for `interlock explain`: by code, in the order of the page. */
+export function explanations(): string {
+  const entries = packages.flatMap((name) => {
+    const path = `packages/${name}/src/errors.ts`;
+    const errors = errorsOf(path, readFileSync(join(root, path), "utf8"));
+    return errors.map(({ code, hint, when }) => [code, { package: `@interlock/${name}`, meaning: when, try: hint }]);
+  });
+  return `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`;
+}
+
+if (import.meta.main) {
+  writeFileSync(join(root, "docs", "errors.md"), errorsPage());
+  writeFileSync(join(root, "packages", "cli", "src", "explanations.json"), explanations());
+}

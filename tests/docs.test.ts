@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 
 import { describe, expect, test } from "vitest";
 
-import { errorsPage } from "../scripts/errors-page.ts";
+import { errorsPage, explanations } from "../scripts/errors-page.ts";
 
 const root = join(import.meta.dirname, "..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -11,6 +11,10 @@ const pages = ["README.md", ...globSync("docs/**/*.md", { cwd: root }).sort()];
 
 test("docs/errors.md is what npm run errors-page writes", () => {
   expect(read("docs/errors.md")).toBe(errorsPage());
+});
+
+test("interlock explain says what npm run errors-page writes for it", () => {
+  expect(read("packages/cli/src/explanations.json")).toBe(explanations());
 });
 
 describe("docs/telemetry.md", () => {

@@ -32,6 +32,18 @@ export interface CliErrorDetails {
   };
   /** The rollout goes on, and takes longer than was waited for. */
   readonly INTERLOCK_ROLLOUT_TIMEOUT: { readonly app: string; readonly timeoutMs: number };
+  /** No error has that code. */
+  readonly INTERLOCK_NO_SUCH_CODE: { readonly code: string; readonly similar: readonly string[] };
+  /** The application was never deployed in that version, or it is not kept any more. `known`: those that are. */
+  readonly INTERLOCK_NO_SUCH_REVISION: {
+    readonly app: string;
+    readonly revision: number | undefined;
+    readonly known: readonly number[];
+  };
+  /** The program of a node cannot be found or loaded. */
+  readonly INTERLOCK_ENTRY: { readonly entry: string; readonly problem: string };
+  /** A new project would be mixed with what is in its folder. */
+  readonly INTERLOCK_FOLDER_NOT_EMPTY: { readonly folder: string };
 }
 
 export type CliErrorCode = keyof CliErrorDetails;
@@ -54,6 +66,12 @@ export const cliHints: { readonly [Code in CliErrorCode]: string } = {
   INTERLOCK_ROLLOUT_FAILED:
     "The pods of before go on serving. Correct what the message names and deploy again, or take it back: interlock undo.",
   INTERLOCK_ROLLOUT_TIMEOUT: "Look at it with interlock status -w, or wait longer: --timeout.",
+  INTERLOCK_NO_SUCH_CODE:
+    "Copy the code from the message; all of them: docs/errors.md, or interlock explain without a code.",
+  INTERLOCK_NO_SUCH_REVISION: "Take one of the revisions that the message names, or deploy the version that you want.",
+  INTERLOCK_ENTRY:
+    "Name the file in spec.entry of interlock.yaml, in main of package.json, or behind the command: interlock run src/main.ts.",
+  INTERLOCK_FOLDER_NOT_EMPTY: "Take another name, or an empty folder.",
   INTERLOCK_LAUNCH_OPTION: "Correct the option that the message names.",
 };
 

@@ -11,9 +11,16 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
+const usage: ReadonlySet<string> = new Set([
+  "INTERLOCK_APP_FILE",
+  "INTERLOCK_LAUNCH_OPTION",
+  "INTERLOCK_ENTRY",
+  "INTERLOCK_FOLDER_NOT_EMPTY",
+]);
+
 export function exitCodeOf(error: unknown): number {
   if (!isCoded(error)) return exitCodes.failed;
-  if (error.code === "INTERLOCK_APP_FILE" || error.code === "INTERLOCK_LAUNCH_OPTION") return exitCodes.usage;
+  if (usage.has(error.code)) return exitCodes.usage;
   if (/TIMEOUT$/.test(error.code)) return exitCodes.timedOut;
   if (/NOT_FOUND$|NO_SUCH/.test(error.code)) return exitCodes.notFound;
   return exitCodes.failed;

@@ -1,0 +1,42 @@
+/** The command `interlock` with all that it takes. Each command's file is loaded when it is called, so that help comes at once. */
+import { Command } from "commander";
+import type { Terminal } from "./ui/terminal.ts";
+
+/** `ends` is told of the exit code when a command that has not failed ends with another than 0. */
+export function interlock(terminal: Terminal, ends: (code: number) => void): Command {
+  const program = new Command("interlock")
+    .description("Supervised TypeScript services, here and on Kubernetes.")
+    .option("--verbose", "show where an error comes from")
+    .showSuggestionAfterError();
+
+  program
+    .command("deploy")
+    .description("send the application to Kubernetes, and follow it until it is there")
+    .option("-f, --file <path>", "what the application is", "interlock.yaml")
+    .option("--image <image>", "what runs; default: what the file says")
+    .option("-n, --namespace <name>", "default: the context's")
+    .option("--context <name>", "of the kubeconfig; default: the current one")
+    .option("--dry-run", "print the objects and do nothing")
+    .option("--no-wait", "do not follow the rollout")
+    .option("--timeout <seconds>", "how long to follow it", "600")
+    .action(async (options) => (await import("./commands/deploy.ts")).deploy(options));
+
+  program
+    .command("release")
+    .description("pack the application and all that it needs into an image, without a container engine")
+    .option("-f, --file <path>", "what the application is", "interlock.yaml")
+    .option("--base <archive>", "the OCI archive of an image with Node.js")
+    .option("--tag <tag>", "default: the application's name and the version in its package.json")
+    .option("--out <folder>", "where the image and the list of its parts go", "release")
+    .option("--thin", "leave out the base's layers, for machines that have them")
+    .action(async (options) => (await import("./commands/release.ts")).release(options));
+
+  program
+    .command("explain")
+    .description("what the code of an error means, and what to try")
+    .argument("[code]", "default: lists all of them")
+    .option("-o, --output <format>", "table or json", "table")
+    .action(async (code, options) => (await import("./commands/explain.ts")).explain(code, options, terminal));
+
+  return program;
+}
