@@ -105,8 +105,8 @@ export class PodRegistry {
     entry.state = "running";
     const settled = (state: ParticipantState, said: unknown): void => {
       running.delete(run);
-      if (entry.state !== "running") return;
-      entry.state = state;
+      if (entry.state === "running") entry.state = state;
+      // Of one that was cut, too: how much it has left undone.
       entry.said = said;
     };
     const run: Promise<void> = unowned(() => (async () => entry.participant.run(signal, budgetMs))()).then(

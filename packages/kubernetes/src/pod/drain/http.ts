@@ -8,6 +8,7 @@ import type { Http2SecureServer, Http2Server, Http2ServerResponse, ServerHttp2Se
 import type { Server as HttpsServer } from "node:https";
 import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
+import { nodeRuntime, unowned } from "@interlock/core";
 import { type PodRegistry, pod } from "../registry.ts";
 
 export type DrainableServer = HttpServer | HttpsServer | Http2Server | Http2SecureServer;
@@ -16,8 +17,10 @@ export type DrainableServer = HttpServer | HttpsServer | Http2Server | Http2Secu
 type AnyServer = HttpServer & { closeAllConnections?: () => void; closeIdleConnections?: () => void };
 
 const NO_ERROR = 0;
-/** No stream is refused yet: requests that cross the news of the end are still answered. */
+/** No stream is refused yet: requests that cross the news of the end are still answered. @see RFC 9113 section 6.8 */
 const LAST_STREAM = 2 ** 31 - 1;
+/** For the news to cross, and for an idle connection to show whether it is one. */
+const GOAWAY_MS = 1_000;
 
 /**
  * Has a server drain with its pod. To be called before it listens; it takes itself back when the server is closed.
@@ -50,7 +53,8 @@ export function drainHttp(server: DrainableServer, registry: PodRegistry = pod):
 class HttpDrain {
   readonly #server: AnyServer;
   readonly #sockets = new Set<Socket>();
-  readonly #sessions = new Set<ServerHttp2Session>();
+  /** HTTP/2 connections, and whether they have been told. */
+  readonly #sessions = new Map<ServerHttp2Session, { isTold: boolean }>();
   readonly #answers = new Set<ServerResponse | Http2ServerResponse>();
   #isAnnounced = false;
   #quiet: (() => void) | undefined;
@@ -86,9 +90,26 @@ class HttpDrain {
   }
 
   #opened(session: ServerHttp2Session): void {
-    this.#sessions.add(session);
+    this.#sessions.set(session, { isTold: false });
     session.once("close", () => this.#sessions.delete(session));
-    if (this.#isAnnounced) session.goaway(NO_ERROR, LAST_STREAM);
+    if (this.#isAnnounced) this.#tellSoon(session);
+  }
+
+  /**
+   * With its next request, or when it has none. A client that is told between two requests may have the second one begun and
+   * not sent, and cannot send it any more: Node.js then fails it.
+   */
+  #tellSoon(session: ServerHttp2Session): void {
+    const tell = (): void => {
+      const state = this.#sessions.get(session);
+      if (state === undefined || state.isTold) return;
+      state.isTold = true;
+      session.goaway(NO_ERROR, LAST_STREAM);
+      // Ends it with its last answer.
+      later(() => session.close());
+    };
+    session.once("stream", tell);
+    later(tell);
   }
 
   #gone(socket: Socket): void {
@@ -99,7 +120,7 @@ class HttpDrain {
   announce(): void {
     this.#isAnnounced = true;
     for (const response of this.#answers) sayClose(response);
-    for (const session of this.#sessions) session.goaway(NO_ERROR, LAST_STREAM);
+    for (const session of this.#sessions.keys()) this.#tellSoon(session);
   }
 
   async requests(signal: AbortSignal): Promise<{ readonly cut: number }> {
@@ -111,7 +132,7 @@ class HttpDrain {
 
   async close(signal: AbortSignal): Promise<{ readonly cut: number }> {
     this.#server.close();
-    for (const session of this.#sessions) session.close();
+    for (const session of this.#sessions.keys()) session.close();
     await this.#untilQuiet(signal);
     const cut = this.#answers.size;
     this.#end();
@@ -127,9 +148,13 @@ class HttpDrain {
   }
 
   #end(): void {
-    for (const session of this.#sessions) session.destroy();
+    for (const session of this.#sessions.keys()) session.destroy();
     for (const socket of this.#sockets) socket.destroy();
   }
+}
+
+function later(callback: () => void): void {
+  unowned(() => nodeRuntime.timers.set(callback, GOAWAY_MS));
 }
 
 function sayClose(response: ServerResponse | Http2ServerResponse): void {
