@@ -387,11 +387,12 @@ export class MembershipState {
 
   #observe(nowMs: number): Observed {
     const candidates = new Map<NodeName, Contact | undefined>();
-    // What other waiting nodes find is a candidate here too: lists may differ, agreement needs one.
-    const told = [...this.#peers.values()].flatMap(({ greeting, nodes }) =>
-      greeting?.state === "waiting" ? nodes : EMPTY,
-    );
-    for (const node of [...this.#found, ...told].sort(order))
+    // What other waiting nodes find is a candidate here too: lists may differ, agreement needs one. Each name once before
+    // they are sorted, as everybody tells nearly the same.
+    const named = new Set(this.#found);
+    for (const { greeting, nodes } of this.#peers.values())
+      if (greeting?.state === "waiting") for (const node of nodes) named.add(node);
+    for (const node of [...named].sort(order))
       if (!this.#strangers.has(node)) candidates.set(node, this.#contact(node));
     const contacts = [...candidates].flatMap(([node, contact]) => (contact === undefined ? [] : node));
     const agreement = digestOf([[...candidates.keys()].join(" "), contacts.join(" ")]);
