@@ -74,6 +74,7 @@ export {
   type PlacementOptions,
   placement,
 } from "./placement/placement.ts";
+export type { PlacementStore } from "./placement/plan.ts";
 export { type PlacementMember, type PlacementRequest, place, placementOrder } from "./placement/rendezvous.ts";
 export type { DrainResult } from "./placement/tally.ts";
 export {

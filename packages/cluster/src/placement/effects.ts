@@ -11,8 +11,8 @@ export type PlacementEffect<P> =
   | { readonly type: "greet"; readonly node: NodeName; readonly message: PlacementMessage<P> }
   /** Hear of its host's end from now on. */
   | { readonly type: "watch"; readonly node: NodeName }
-  /** Start the server of the key afresh; `started` or `startFailed` follows. */
-  | { readonly type: "start"; readonly key: string; readonly epoch: number }
+  /** Start the server of the key afresh, `again` after it has crashed here; `started` or `startFailed` follows. */
+  | { readonly type: "start"; readonly key: string; readonly epoch: number; readonly again: boolean }
   /** What waits for the key goes to its process now. */
   | { readonly type: "open"; readonly key: string; readonly pid: P }
   /** What waits for the key is given up. */
@@ -29,8 +29,8 @@ export type PlacementEffect<P> =
       readonly attempt: number;
       readonly parcel: unknown;
     }
-  /** What waits in the packed process goes to `pid`, in order, and so does what still comes. */
-  | { readonly type: "forward"; readonly key: string; readonly pid: P }
+  /** What waits in the packed process goes to `pid`, which began with that parcel, in order, and so does what still comes. */
+  | { readonly type: "forward"; readonly key: string; readonly pid: P; readonly parcel: unknown }
   /** The packed process goes on. */
   | { readonly type: "unpack"; readonly key: string }
   /** Nobody takes the key: keep what can be kept, and end its process; `ended` follows. */
@@ -43,8 +43,14 @@ export type PlacementEffect<P> =
   | { readonly type: "discard"; readonly pid: P }
   /** An heir that has not answered by then is given up: `late`. */
   | { readonly type: "limit"; readonly key: string; readonly attempt: number }
-  /** A hand-off from this host has come to its end. */
-  | { readonly type: "settled"; readonly key: string; readonly lost: boolean; readonly to: P | undefined }
+  /** A hand-off from this host has come to its end; `parcel` is what was taken, if anything was. */
+  | {
+      readonly type: "settled";
+      readonly key: string;
+      readonly lost: boolean;
+      readonly to: P | undefined;
+      readonly parcel: unknown;
+    }
   /** The holder died in the middle of its hand-off to here: what its mailbox still held is lost. */
   | { readonly type: "adopted"; readonly key: string }
   /** This host leaves and holds nothing any more. */

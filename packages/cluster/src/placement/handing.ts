@@ -16,6 +16,8 @@ export interface Handing<P> {
   /** The process is being packed, or has been. */
   packing: boolean;
   parcel: { readonly content: unknown } | undefined;
+  /** Nobody took what was packed: it is to begin afresh elsewhere. */
+  afresh: boolean;
   /** The process has been ended meanwhile, with this reason: only what was packed is left. */
   ended: { readonly reason: unknown } | undefined;
 }
@@ -73,6 +75,7 @@ export class HandingQueue<P> {
       awaited: new Set(),
       packing: false,
       parcel: undefined,
+      afresh: false,
       ended: undefined,
     };
     this.#waiting.delete(key);

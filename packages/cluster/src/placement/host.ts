@@ -20,7 +20,7 @@ import type { PlacementEffect } from "./effects.ts";
 import { Gate, type Sent } from "./gate.ts";
 import { checkedMessage, type PlacementMessage } from "./messages.ts";
 import { PlacedCalls } from "./placed-calls.ts";
-import { type PlacedProcesses, type StartChild, startProcesses } from "./placed-processes.ts";
+import { afresh, type PlacedProcesses, type StartChild, startProcesses } from "./placed-processes.ts";
 import type { PlacementPlan } from "./plan.ts";
 import { PlacementState } from "./state.ts";
 import { Tally } from "./tally.ts";
@@ -35,6 +35,9 @@ const hosts = new WeakMap<LocalNode, Map<string, PlacementHost>>();
 export function hostOn(node: LocalNode, placement: string): PlacementHost | undefined {
   return hosts.get(node)?.get(placement);
 }
+
+/** How often it is asked again for what waits: only after nodes were cut off from each other need it be. */
+const REMIND_MS = 1_000;
 
 export interface HostOptions {
   readonly plan: PlacementPlan;
@@ -55,6 +58,7 @@ export class PlacementHost {
   readonly #gates = new Map<string, Gate>();
   /** What a DOWN is of, by its reference. */
   readonly #watched = new Map<unknown, NodeName>();
+  #reminding = false;
 
   constructor(self: Self<unknown>, process: Process, { hosts: takes, plan, startChild }: HostOptions) {
     const { node } = process;
@@ -69,6 +73,8 @@ export class PlacementHost {
       priority: (key) => this.tally.guarded(() => plan.priority(key), 0, `priority of ${key} failed`),
       endsAll: plan.handoff === "none",
       rebalances: plan.rebalance,
+      eager: plan.eager,
+      afresh: afresh(plan),
     });
     this.#processes = startProcesses({
       plan,
@@ -118,7 +124,20 @@ export class PlacementHost {
       this.#gates.set(key, gate);
     }
     if (!gate.add(sent)) this.tally.overflow(key, sent, gate);
+    this.#want(key);
+  }
+
+  #want(key: string): void {
     this.act(this.state.wants(key));
+    if (this.#reminding || !this.#gates.has(key)) return;
+    this.#reminding = true;
+    this.#node.after(REMIND_MS, () => {
+      this.#reminding = false;
+      const [waiting] = this.#gates.keys();
+      if (waiting === undefined || !this.#process.alive) return;
+      this.act(this.state.remind());
+      this.#want(waiting);
+    });
   }
 
   /** Whether `dispatch` would take a message now. */
@@ -131,7 +150,7 @@ export class PlacementHost {
     if (this.state.pidOf(key) !== undefined) return Promise.resolve();
     const gate = this.#gates.get(key) ?? new Gate(this.#plan.capacity);
     this.#gates.set(key, gate);
-    this.act(this.state.wants(key));
+    this.#want(key);
     return gate.opened;
   }
 
@@ -239,12 +258,12 @@ export class PlacementHost {
   async drain(deadlineMs: number): Promise<void> {
     const done = this.tally.drained();
     unowned(() => this.act(this.state.leave()));
-    const limit = this.#node.after(deadlineMs, () => {
-      this.act(this.state.deadline());
-      this.tally.deadline(this.state.own);
-    });
+    const limits = [
+      this.#node.after(deadlineMs - this.#processes.savingMs(deadlineMs), () => this.act(this.state.deadline())),
+      this.#node.after(deadlineMs, () => this.tally.deadline(this.state.own)),
+    ];
     await done;
-    limit.cancel();
+    for (const limit of limits) limit.cancel();
   }
 }
 

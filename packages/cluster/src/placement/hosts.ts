@@ -55,7 +55,10 @@ export class Hosts<P> {
 
   /** Who may take `key` over from here: the newest release first, and among its hosts as the owner is found. */
   heirs(key: string, tried: ReadonlySet<P>): readonly P[] {
-    const order = this.#order(key, (info, host) => info.ready && !info.leaving && host !== this.#self && !tried.has(host));
+    const order = this.#order(
+      key,
+      (info, host) => info.ready && !info.leaving && host !== this.#self && !tried.has(host),
+    );
     return order.sort((one, other) => compareVersions(this.#versionOf(other), this.#versionOf(one)));
   }
 

@@ -27,6 +27,8 @@ import type { PlacementPlan } from "./plan.ts";
 import type { PlacementState } from "./state.ts";
 import type { Tally } from "./tally.ts";
 
+const MOST_SAVING_MS = 2_000;
+
 /** Runs as the init of a new process. */
 export type Beginning = () => unknown;
 
@@ -48,6 +50,8 @@ export interface PlacedProcessesOptions {
 
 export interface PlacedProcesses {
   act(effect: Effect): void;
+  /** How much of the time to hand over is kept for saving what nobody takes. */
+  savingMs(deadlineMs: number): number;
   /** The host has ended. */
   end(): void;
 }
@@ -61,8 +65,8 @@ class RunningProcesses implements PlacedProcesses {
   readonly #watchers = new Map<LocalPid, EndWatcher>();
   /** Processes that have moved, and where to. */
   readonly #moved = new Map<LocalPid, LocalPid>();
-  /** What was packed, by the process that it was packed from. */
-  readonly #parcels = new Map<LocalPid, { readonly mode: Parcel["mode"]; readonly addressed: Set<OpenCall> }>();
+  /** Calls that another node can answer, since the state of their callee was packed. */
+  readonly #addressed = new Map<LocalPid, ReadonlySet<OpenCall>>();
   readonly #crashes = new Map<string, number[]>();
 
   constructor(options: PlacedProcessesOptions) {
@@ -86,7 +90,7 @@ class RunningProcesses implements PlacedProcesses {
     const { act, plan, state, tally } = this.#options;
     switch (effect.type) {
       case "start":
-        return this.#start(effect.key, effect.epoch);
+        return this.#start(effect);
       case "begin":
         return this.#begin(effect);
       case "pack":
@@ -97,10 +101,11 @@ class RunningProcesses implements PlacedProcesses {
         return;
       }
       case "forward":
-        return this.#forward(effect.key, effect.pid);
+        return this.#forward(effect.key, effect.pid, effect.parcel as Parcel);
       case "retire":
         return this.#retire(effect.key, effect.own, effect.pid);
       case "strand":
+        return this.#strand(effect.key);
       case "stop":
         return this.#stop(this.#processOf(effect.key));
       case "discard":
@@ -134,14 +139,21 @@ class RunningProcesses implements PlacedProcesses {
 
   // Beginning
 
-  #start(key: string, epoch: number): void {
+  #start({ again, epoch, key }: Extract<Effect, { readonly type: "start" }>): void {
     const { act, plan, state } = this.#options;
-    this.#launch(
-      key,
-      () => plan.server.module.init(...plan.args(key)),
-      (pid) => act(state.started(key, epoch, pid)),
-      (error) => act(state.startFailed(key, epoch, error)),
-    );
+    const init = (): unknown => plan.server.module.init(...plan.args(key));
+    const started = (pid: LocalPid): void => act(state.started(key, epoch, pid));
+    const failed = (error: unknown): void => act(state.startFailed(key, epoch, error));
+    const { store } = plan;
+    // After a crash not: what was saved may be what it crashed of.
+    if (store === undefined || again) return this.#launch(key, init, started, failed);
+    const load = async (): Promise<unknown> => store.load(key);
+    unowned(() => {
+      load().then((value) => {
+        if (this.#alive)
+          this.#launch(key, value === undefined ? init : () => this.#restored(key, value), started, failed);
+      }, failed);
+    });
   }
 
   #begin({ attempt, epoch, key, parcel }: Extract<Effect, { readonly type: "begin" }>): void {
@@ -211,7 +223,7 @@ class RunningProcesses implements PlacedProcesses {
   #ended(key: string, pid: LocalPid, reason: ExitReason): void {
     const { act, state } = this.#options;
     this.#watchers.delete(pid);
-    this.#parcels.delete(pid);
+    this.#addressed.delete(pid);
     const entry = state.entry(key);
     if (entry?.pid === pid && state.holds(key)) act(state.ended(key, entry.epoch, reason, this.#again(key, reason)));
     else act(state.begunEnded(key, pid));
@@ -264,7 +276,6 @@ class RunningProcesses implements PlacedProcesses {
       packProcess(process, (value) => this.#parcelOf(key, process, value)).then(ready, (error: unknown) => {
         if (!process.alive) return;
         tally.warn(`the state of ${key} cannot travel: it starts afresh on another node`, error);
-        this.#parcels.delete(process.pid);
         ready(afresh(plan));
       });
     });
@@ -290,25 +301,26 @@ class RunningProcesses implements PlacedProcesses {
       return address ?? calls.address(key, state.entry(key)?.since ?? 0, process.pid, call);
     };
     const parcel = packed(value, { mode, version: plan.version, identities: identities() as Identities, addressOf });
-    this.#parcels.set(process.pid, { mode, addressed });
+    this.#addressed.set(process.pid, addressed);
     return parcel;
   }
 
   /** The process goes on as `to`: what waits in it, and what still comes for its pid, goes there. */
-  #forward(key: string, to: LocalPid): void {
+  #forward(key: string, to: LocalPid, { mode }: Parcel): void {
     const process = this.#processOf(key);
     if (process === undefined) return;
     const { since = 0 } = this.#options.state.entry(key) ?? {};
-    const parcel = this.#parcels.get(process.pid);
-    this.#parcels.delete(process.pid);
+    const addressed = this.#addressed.get(process.pid);
+    this.#addressed.delete(process.pid);
     this.#unwatch(process);
     const send = (one: Remainder): void => this.#sendOn(key, since, process.pid, to, one);
-    if (parcel === undefined) {
+    // What begins afresh knows nothing of those who still wait: they hear of the end of this one.
+    if (mode === "restart") {
       for (const one of takeRemainder(process)) send(one);
       return this.#stop(process);
     }
     const reason: ExitReason = { shutdown: tuple("moved", to) };
-    for (const call of takeDeferred(process)) if (!parcel.addressed.has(call)) call.fail(callFailed(call, reason));
+    for (const call of takeDeferred(process)) if (addressed?.has(call) !== true) call.fail(callFailed(call, reason));
     becomeForwarder(process, send);
     this.#moved.set(process.pid, to);
   }
@@ -343,13 +355,32 @@ class RunningProcesses implements PlacedProcesses {
     });
   }
 
-  #settled({ key, lost, to }: Extract<Effect, { readonly type: "settled" }>): void {
-    const { tally } = this.#options;
-    tally.settled(key, lost ? "failed" : to === undefined ? "ended" : "moved", to?.node);
+  #settled({ key, lost, parcel, to }: Extract<Effect, { readonly type: "settled" }>): void {
+    const moved = (parcel as Parcel | undefined)?.mode === "restart" ? "restarted" : "moved";
+    this.#options.tally.settled(key, lost ? "failed" : to === undefined ? "ended" : moved, to?.node);
+  }
+
+  savingMs(deadlineMs: number): number {
+    return this.#options.plan.store === undefined ? 0 : Math.min(MOST_SAVING_MS, deadlineMs / 4);
+  }
+
+  /** Nobody takes it: what it is made of is saved, if there is a place for that, and it ends. */
+  #strand(key: string): void {
+    const { plan, tally } = this.#options;
+    const { handoff, store } = plan;
+    const process = this.#processOf(key);
+    if (process === undefined || store === undefined || handoff === "restart") return this.#stop(process);
+    const save = async (state: unknown): Promise<void> =>
+      store.save(key, handoff === "snapshot" ? await plan.snapshot?.(state) : state);
+    unowned(() => {
+      packProcess(process, save)
+        .catch((error: unknown) => process.alive && tally.warn(`the state of ${key} could not be saved`, error))
+        .finally(() => this.#alive && this.#stop(process));
+    });
   }
 }
 
-function afresh({ version }: PlacementPlan): Parcel {
+export function afresh({ version }: PlacementPlan): Parcel {
   return { mode: "restart", version, bytes: new Uint8Array() };
 }
 

@@ -26,7 +26,7 @@ import { isLive } from "../membership/view.ts";
 import { hostName, hostOn, PlacementHost } from "./host.ts";
 import { PlacedName, pidAt } from "./placed-name.ts";
 import type { Beginning } from "./placed-processes.ts";
-import type { PlacementPlan } from "./plan.ts";
+import type { PlacementPlan, PlacementStore } from "./plan.ts";
 import { type DrainResult, placementError } from "./tally.ts";
 
 type ArgsOf<G> = G extends GenServer<infer Args, infer _S, infer _C, infer _D, infer _I> ? Args : never;
@@ -47,12 +47,16 @@ export interface PlacementBase<G extends AnyGenServer, Key extends string> {
   readonly periodMs?: number;
   /** Milliseconds between `"shutdown"` and `"kill"`. Default 5 000. */
   readonly shutdownMs?: number;
-  /** Keys that are handed over at the same time. Default 16. */
+  /** Keys that are started, and handed over, at the same time on one node. Default 16. */
   readonly concurrency?: number;
   /** The more, the earlier a key is handed over. Default: all alike. */
   readonly priority?: (key: Key) => number;
   /** Whether keys move to a host that joins, to which they would have gone had it been there. Default false. */
   readonly rebalance?: boolean;
+  /** Whether keys of a node that has died start elsewhere at once, and not only when they are used next. Default false. */
+  readonly eager?: boolean;
+  /** Keeps what no other node takes in time. */
+  readonly store?: PlacementStore;
   /** Milliseconds that a node may take to begin a process that is handed over, before another one is asked. Default 5 000. */
   readonly takeMs?: number;
   /** Milliseconds for handing over when the child is stopped. Default 20 000. */
@@ -140,6 +144,7 @@ const DEFAULTS = {
   concurrency: 16,
   priority: () => 0,
   rebalance: false,
+  eager: false,
   takeMs: 5_000,
   drainMs: 20_000,
   capacity: 10_000,
@@ -153,7 +158,8 @@ function planOf(options: Omit<PlacementPlan, "version">): PlacementPlan {
   const plan = { ...DEFAULTS, ...options, version: server.module.version ?? "0" };
   for (const option of ["intensity", "periodMs", "shutdownMs", "takeMs", "drainMs", "capacity"] as const)
     if (!(plan[option] >= 0)) throw badOption(option, String(plan[option]), "a number, 0 or more");
-  if (!(plan.concurrency >= 1)) throw badOption("concurrency", String(plan.concurrency), "a number, 1 or more");
+  if (!Number.isInteger(plan.concurrency) || plan.concurrency < 1)
+    throw badOption("concurrency", String(plan.concurrency), "a whole number, 1 or more");
   return plan;
 }
 
@@ -175,11 +181,16 @@ class NamedPlacement<G extends AnyGenServer, Key extends string> implements Plac
       ...module,
       init: (beginning: Beginning) => beginning(),
     });
-    const processes = dynamicSupervisor<[Beginning], { readonly pid: Pid }>(placed, {
-      restart: "temporary",
-      shutdownMs: plan.shutdownMs,
-    });
-    const startChild = (beginning: Beginning): Promise<{ readonly pid: Pid }> => processes.startChild(beginning);
+    // Several: one whose child's init waits starts no other meanwhile.
+    const supervisors = Array.from({ length: plan.concurrency }, () =>
+      dynamicSupervisor<[Beginning], { readonly pid: Pid }>(placed, {
+        restart: "temporary",
+        shutdownMs: plan.shutdownMs,
+      }),
+    );
+    let turn = 0;
+    const startChild = (beginning: Beginning): Promise<{ readonly pid: Pid }> =>
+      (supervisors[turn++ % supervisors.length] as (typeof supervisors)[0]).startChild(beginning);
     const host = hostServer(
       plan,
       cluster,
@@ -190,7 +201,7 @@ class NamedPlacement<G extends AnyGenServer, Key extends string> implements Plac
       // A host that has ended has ended its processes: it begins with none.
       strategy: "one_for_all",
       children: () => [
-        processes.child([], { id: "processes" }),
+        ...supervisors.map((processes, at) => processes.child([], { id: `processes ${at + 1}` })),
         host.child([], { id: "host", name: local(hostName(plan.name)) }),
         // Stopped first, while the host still hears the others.
         drainServer(plan).child([], { id: "drain", shutdownMs: "infinity" }),

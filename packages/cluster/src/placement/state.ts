@@ -30,6 +30,10 @@ export interface PlacementRules {
   readonly endsAll: boolean;
   /** Whether a key goes to its owner when that has joined. */
   readonly rebalances: boolean;
+  /** Whether keys of a host that has died are started at once, and not when they are used next. */
+  readonly eager: boolean;
+  /** What a process begins afresh with. */
+  readonly afresh: unknown;
 }
 
 /** A key that another host is about to hand over to this one. */
@@ -168,7 +172,7 @@ export class PlacementState<P> {
   #lostOnTheWay({ key }: Handing<P>): void {
     this.#handing.end(key);
     const entry = this.#entries.get(key) as Entry<P>;
-    this.#do({ type: "settled", key, lost: true, to: undefined });
+    this.#do({ type: "settled", key, lost: true, to: undefined, parcel: undefined });
     this.#free(entry, "noconnection");
   }
 
@@ -184,6 +188,7 @@ export class PlacementState<P> {
     }
     this.#forget(key, "noconnection");
     if (heir === this.#self) this.#tellAll({ type: "gone", key, epoch });
+    if (this.#rules.eager && this.active && this.hosts.owner(key) === this.#self) this.#start(key);
   }
 
   // Keys that are wanted
@@ -209,6 +214,9 @@ export class PlacementState<P> {
   /** Asks again for what still waits: while some nodes are cut off from others, an answer may not have come through. */
   remind(): readonly PlacementEffect<P>[] {
     for (const key of [...this.#wanted.keys()]) {
+      const entry = this.#entries.get(key);
+      if (entry !== undefined && entry.holder !== this.#self)
+        this.#tell([entry.holder], { type: "holds", key, epoch: entry.epoch });
       this.#wanted.set(key, undefined);
       this.#ask(key);
     }
@@ -223,7 +231,7 @@ export class PlacementState<P> {
     const epoch = ++this.#clock;
     const holder = this.#self;
     this.#set({ key, epoch, since: epoch, origin: holder, pid: undefined, frozen: undefined, holder });
-    this.#do({ type: "start", key, epoch });
+    this.#do({ type: "start", key, epoch, again: false });
   }
 
   // The processes of this host
@@ -261,13 +269,13 @@ export class PlacementState<P> {
     }
     if (handing !== undefined) {
       this.#handing.end(key);
-      this.#do({ type: "settled", key, lost: handing.stage === "stranded", to: undefined });
+      this.#do({ type: "settled", key, lost: handing.stage === "stranded", to: undefined, parcel: undefined });
     }
     if (again && !this.hosts.own.leaving && handing === undefined) {
       const next = ++this.#clock;
       this.#set({ ...entry, epoch: next, since: next, origin: this.#self, pid: undefined }, reason);
       this.#tellAll({ type: "at", claim: claimOf(this.#entries.get(key) as Entry<P>), reason });
-      this.#do({ type: "start", key, epoch: next });
+      this.#do({ type: "start", key, epoch: next, again: true });
     } else this.#free(entry, reason);
     return this.#take();
   }
@@ -392,6 +400,12 @@ export class PlacementState<P> {
     if (this.hosts.heirs(handing.key, handing.tried).length > 0) return this.#tryNext(handing);
     const { leaving } = this.hosts.own;
     const { ended, key } = handing;
+    if (handing.parcel !== undefined && !handing.afresh && (leaving || ended !== undefined)) {
+      handing.afresh = true;
+      handing.parcel = { content: this.#rules.afresh };
+      handing.tried.clear();
+      if (this.hosts.heirs(key, handing.tried).length > 0) return this.#tryNext(handing);
+    }
     if (ended !== undefined || (leaving && !this.#waitsForHeirs())) return this.#strand(handing);
     this.#handing.end(key);
     if (leaving) this.#handing.add(key);
@@ -406,7 +420,7 @@ export class PlacementState<P> {
     handing.heir = undefined;
     if (ended !== undefined) {
       this.#handing.end(key);
-      this.#do({ type: "settled", key, lost: true, to: undefined });
+      this.#do({ type: "settled", key, lost: true, to: undefined, parcel: undefined });
       return this.#free(entry, ended.reason);
     }
     this.#do({ type: "strand", key, epoch: entry.epoch });
@@ -493,7 +507,12 @@ export class PlacementState<P> {
     const isNew = this.#joined(from, info);
     this.#do({ type: "watch", node: info.node });
     const claims = this.own.map((key) => claimOf(this.#entries.get(key) as Entry<P>));
-    const heritage = [...this.#promised.values()].map(({ epoch, key, origin, since }) => ({ key, epoch, since, origin }));
+    const heritage = [...this.#promised.values()].map(({ epoch, key, origin, since }) => ({
+      key,
+      epoch,
+      since,
+      origin,
+    }));
     this.#tell([from], { type: "welcome", info: this.hosts.own, claims, heritage, clock: this.#clock });
     // They were cut off from each other: others may have heard of it what was not true of what is held here.
     if (isNew && info.ready && this.active) for (const key of this.own) this.#announce(key);
@@ -594,7 +613,7 @@ export class PlacementState<P> {
     if (handing?.heir === from && handing.stage === "completing") {
       this.#handing.end(key);
       this.#set({ ...claim, holder: from });
-      this.#do({ type: "settled", key, lost: false, to: from });
+      this.#do({ type: "settled", key, lost: false, to: from, parcel: handing.parcel?.content });
       return this.#open(key);
     }
     // What it said before it handed over that very process.
@@ -678,7 +697,7 @@ export class PlacementState<P> {
     const handing = this.#handing.get(key);
     if (handing?.stage !== "taking" || handing.heir !== from || handing.attempt !== attempt) return;
     handing.stage = "completing";
-    this.#do({ type: "forward", key, pid });
+    this.#do({ type: "forward", key, pid, parcel: handing.parcel?.content });
     this.#tell([from], { type: "complete", key, epoch, attempt });
   }
 
@@ -713,7 +732,9 @@ export class PlacementState<P> {
       return this.#tell([from], { type: "at", claim: claimOf(entry) });
     // Of its holder's death this host has not heard yet.
     if (this.#promised.get(key)?.epoch === epoch) return;
-    this.#tell([from], { type: "gone", key, epoch });
+    // Whoever has it now says so in time; were it called free, somebody might start it meanwhile.
+    if (entry !== undefined && entry.holder !== from) this.#tell([entry.holder], { type: "want", key, by: from });
+    else this.#tell([from], { type: "gone", key, epoch });
   }
 
   // The table
