@@ -5,9 +5,9 @@
  * the main thread: when they stop, the node is killed at once, for the launcher to start it again.
  */
 import { writeSync } from "node:fs";
-import { url as debuggerUrl } from "node:inspector";
 import { Socket } from "node:net";
 import { isMainThread, Worker, workerData } from "node:worker_threads";
+import { beat, watchBeats } from "@interlock/kubernetes/heartbeat";
 
 interface Lifeline {
   readonly lifelineFd: number;
@@ -18,12 +18,6 @@ interface Lifeline {
 }
 
 const VARIABLE = "INTERLOCK_LIFELINE";
-const BEAT_MS = 500;
-/** Instead of a number of beats: somebody has a debugger open and may halt the main thread for as long as they like. */
-const HALTED_BY_HAND = -1;
-/** The program is still being loaded: the launcher sees to it that this has an end. */
-const NOT_TURNED_YET = 0;
-const MOST_BEATS = 1_000;
 const STDERR_FD = 2;
 
 // Workers of the node's own load this module as well; they are given nothing of the kind.
@@ -38,15 +32,10 @@ function startThread(): void {
   delete process.env[VARIABLE];
   // Who printed for the launcher prints for nobody once it is gone, and shall not fail on its way out because of that.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
-  const beats = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  const beat = (): void => {
-    const last = Math.max(Atomics.load(beats, 0), NOT_TURNED_YET);
-    Atomics.store(beats, 0, debuggerUrl() === undefined ? (last % MOST_BEATS) + 1 : HALTED_BY_HAND);
-  };
-  setImmediate(beat);
-  setInterval(beat, BEAT_MS).unref();
-  const data: Lifeline = { lifelineFd, graceMs, hangMs, beats };
-  new Worker(new URL(import.meta.url), { workerData: data, execArgv: [] }).unref();
+  const data: Lifeline = { lifelineFd, graceMs, hangMs, beats: beat() };
+  // Of the flags only those by which what is imported here is found.
+  const execArgv = process.execArgv.filter((flag) => flag.startsWith("--conditions="));
+  new Worker(new URL(import.meta.url), { workerData: data, execArgv }).unref();
 }
 
 function watch({ beats, graceMs, hangMs, lifelineFd }: Lifeline): void {
@@ -57,23 +46,14 @@ function watch({ beats, graceMs, hangMs, lifelineFd }: Lifeline): void {
     process.kill(process.pid, "SIGTERM");
   });
   line.resume();
-  if (hangMs > 0) watchBeats(beats, hangMs);
-}
-
-/** Missed beats are counted, not the time: a whole process that was stopped and goes on (SIGSTOP, SIGCONT) has not hung. */
-function watchBeats(beats: Int32Array, hangMs: number): void {
-  let last = Atomics.load(beats, 0);
-  let missed = 0;
-  setInterval(() => {
-    const now = Atomics.load(beats, 0);
-    missed = now === last && now > NOT_TURNED_YET ? missed + 1 : 0;
-    last = now;
-    if (missed * BEAT_MS < hangMs) return;
+  if (hangMs === 0) return;
+  watchBeats(beats, (missingMs) => {
+    if (missingMs < hangMs) return;
     try {
       writeSync(STDERR_FD, `The main thread has not turned for ${hangMs} ms: this node is ended.\n`);
     } finally {
       // Also when nobody reads any more.
       process.kill(process.pid, "SIGKILL");
     }
-  }, BEAT_MS);
+  });
 }
