@@ -32,6 +32,13 @@ export function interlock(terminal: Terminal, ends: (code: number) => void): Com
     .action(async (options) => (await import("./commands/release.ts")).release(options));
 
   program
+    .command("run")
+    .description("run the application here: its signals, its probes and its drain are those of a pod")
+    .argument("[entry]", "its program; default: spec.entry of interlock.yaml, else main of package.json")
+    .option("-f, --file <path>", "what the application is", "interlock.yaml")
+    .action(async (entry, options) => (await import("./commands/run.ts")).run(entry, options));
+
+  program
     .command("explain")
     .description("what the code of an error means, and what to try")
     .argument("[code]", "default: lists all of them")
