@@ -39,6 +39,17 @@ export function interlock(terminal: Terminal, ends: (code: number) => void): Com
     .action(async (entry, options) => (await import("./commands/run.ts")).run(entry, options));
 
   program
+    .command("status")
+    .description("how the application on Kubernetes is: its pods, why they are not ready, its rollout")
+    .argument("[app]", "default: the one of interlock.yaml")
+    .option("-f, --file <path>", "what the application is", "interlock.yaml")
+    .option("-n, --namespace <name>", "default: the context's")
+    .option("--context <name>", "of the kubeconfig; default: the current one")
+    .option("-w, --watch", "go on: draw it anew on a terminal, else a line for each change")
+    .option("-o, --output <format>", "table, json or yaml", "table")
+    .action(async (app, options) => ends(await (await import("./commands/status.ts")).status(app, options, terminal)));
+
+  program
     .command("explain")
     .description("what the code of an error means, and what to try")
     .argument("[code]", "default: lists all of them")

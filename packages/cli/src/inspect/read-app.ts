@@ -1,0 +1,67 @@
+/** Reads all that is to be known of an application: its objects, and what its pods say of themselves. */
+import { resource } from "@interlock/kubernetes";
+import { ports } from "../deploy/render.ts";
+import type { Connection } from "../ui/terminal.ts";
+import type { AppFacts, PodSaid } from "./app-state.ts";
+
+export interface AppPlace {
+  readonly app: string;
+  readonly namespace: string;
+}
+
+/** Milliseconds for a pod's own answer: whoever waits for a status has more than one pod. */
+const SAID_MS = 2_000;
+
+/** **Errors** those of the API server; `INTERLOCK_KUBERNETES_NOT_FOUND` when there is no such application. */
+export async function readApp(connection: Connection, place: AppPlace): Promise<AppFacts> {
+  const { api } = connection;
+  const { app, namespace } = place;
+  const deployments = resource({ apiVersion: "apps/v1", kind: "Deployment", plural: "deployments", namespace });
+  const replicaSets = resource({ apiVersion: "apps/v1", kind: "ReplicaSet", plural: "replicasets", namespace });
+  const pods = resource({ apiVersion: "v1", kind: "Pod", plural: "pods", namespace });
+  const labelSelector = `app.kubernetes.io/name=${app}`;
+  const [deployment, sets, running] = await Promise.all([
+    api.get(deployments, app),
+    api.list(replicaSets, { labelSelector }),
+    api.list(pods, { labelSelector }),
+  ]);
+  const answers = await Promise.all(
+    running.items
+      .filter(({ status }) => status?.phase === "Running")
+      .map(async ({ metadata: { name } }) => [name, await askPod(connection, namespace, name)] as const),
+  );
+  return {
+    deployment,
+    replicaSets: sets.items,
+    pods: running.items,
+    said: new Map(answers.flatMap(([name, said]) => (said === undefined ? [] : [[name, said]]))),
+  };
+}
+
+/**
+ * What a pod says of itself, through the API server. Undefined when it cannot be asked: it hangs, a network policy forbids it,
+ * or whoever asks may not use `pods/proxy`. Then there is what Kubernetes knows of it.
+ */
+async function askPod(connection: Connection, namespace: string, pod: string): Promise<PodSaid | undefined> {
+  const { api, transport } = connection;
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}:${ports.management}/proxy/lifecycle/status`;
+  const limit = new AbortController();
+  const timer = api.runtime.timers.set(() => limit.abort(), SAID_MS);
+  try {
+    const answer = await transport.request({
+      method: "GET",
+      path,
+      headers: { accept: "application/json" },
+      body: undefined,
+      signal: limit.signal,
+    });
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of answer.body) chunks.push(chunk);
+    const said = JSON.parse(Buffer.concat(chunks).toString("utf8")) as Partial<PodSaid>;
+    return answer.status === 200 && said.phase !== undefined ? (said as PodSaid) : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    api.runtime.timers.clear(timer);
+  }
+}
