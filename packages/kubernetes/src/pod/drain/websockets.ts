@@ -10,12 +10,11 @@ import { type PodRegistry, pod } from "../registry.ts";
 export interface DrainableWebSocket {
   close(code: number, reason: string): void;
   terminate(): void;
-  once(event: "close", listener: () => void): unknown;
 }
 
 /** A server as the package `ws` has it: `clients` are those that are open. */
 export interface DrainableWebSocketServer {
-  readonly clients: Iterable<DrainableWebSocket>;
+  readonly clients: ReadonlySet<DrainableWebSocket>;
 }
 
 export interface DrainWebSocketsOptions {
@@ -29,12 +28,14 @@ export interface DrainWebSocketsOptions {
 
 const SPREAD_MS = 5_000;
 const SERVICE_RESTART = 1_012;
-/** Between two looks for whoever has come in meanwhile. */
-const LOOK_MS = 100;
+/** Between two looks for whoever is to be told, or has come in meanwhile. */
+const LOOK_MS = 50;
 
 /**
  * Has the clients of a WebSocket server told to come back when the pod drains, once it gets no new ones: with code 1012, spread
- * over `spreadMs`. @returns what takes it back.
+ * evenly over `spreadMs`. Those that do not answer the close are cut off when the time for requests is over.
+ *
+ * @returns what takes it back.
  *
  * @example
  * drainWebSockets({ clients: new Set() })();
@@ -45,27 +46,28 @@ export function drainWebSockets(server: DrainableWebSocketServer, options: Drain
     name: "websockets",
     phase: "requests",
     async run(signal) {
-      let told = 0;
-      const asked = new Set<DrainableWebSocket>();
-      const end = (): void => {
-        for (const client of server.clients) client.terminate();
-      };
-      signal.addEventListener("abort", end, { once: true });
-      const startMs = runtime.clock.now();
-      while (!signal.aborted) {
-        const untold = [...server.clients].filter((client) => !asked.has(client));
-        const leftMs = startMs + spreadMs - runtime.clock.now();
-        // As many of those that are there as is this look's share of the time that is left.
-        const share = leftMs <= LOOK_MS ? untold.length : Math.ceil((untold.length * LOOK_MS) / leftMs);
-        for (const client of untold.slice(0, share)) {
-          asked.add(client);
+      const { clock, timers } = runtime;
+      const startMs = clock.now();
+      const told = new WeakSet<DrainableWebSocket>();
+      let count = 0;
+      while (server.clients.size > 0 && !signal.aborted) {
+        const untold = [...server.clients].filter((client) => !told.has(client));
+        const goal = toBeTold(count + untold.length, clock.now() - startMs, spreadMs);
+        for (const client of untold.slice(0, goal - count)) {
+          told.add(client);
           client.close(code, "this node restarts: connect again");
-          told++;
         }
-        if ([...server.clients].length === 0) break;
-        await pause(runtime.timers, LOOK_MS, signal).catch(() => undefined);
+        count = Math.max(count, goal);
+        await pause(timers, LOOK_MS, signal).catch(() => undefined);
       }
-      return { told };
+      const cut = server.clients.size;
+      for (const client of server.clients) client.terminate();
+      return { told: count, cut };
     },
   });
+}
+
+/** How many of so many have been told after so long. */
+function toBeTold(total: number, afterMs: number, spreadMs: number): number {
+  return afterMs >= spreadMs ? total : Math.min(total, Math.ceil((total * (afterMs + LOOK_MS)) / spreadMs));
 }
