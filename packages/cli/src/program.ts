@@ -50,6 +50,19 @@ export function interlock(terminal: Terminal, ends: (code: number) => void): Com
     .action(async (app, options) => ends(await (await import("./commands/status.ts")).status(app, options, terminal)));
 
   program
+    .command("undo")
+    .description("go back to the version before, or to a revision that is kept")
+    .argument("[app]", "default: the one of interlock.yaml")
+    .option("-f, --file <path>", "what the application is", "interlock.yaml")
+    .option("-n, --namespace <name>", "default: the context's")
+    .option("--context <name>", "of the kubeconfig; default: the current one")
+    .option("--to <revision>", "default: the one before")
+    .option("--dry-run", "say what it would do, and do nothing")
+    .option("--no-wait", "do not follow the rollout")
+    .option("--timeout <seconds>", "how long to follow it", "600")
+    .action(async (app, options) => (await import("./commands/undo.ts")).undo(app, options, terminal));
+
+  program
     .command("explain")
     .description("what the code of an error means, and what to try")
     .argument("[code]", "default: lists all of them")
