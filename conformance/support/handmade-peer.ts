@@ -1,23 +1,64 @@
 /** A node made by hand: it has one process, which says to Interlock nodes exactly what a test wants said. */
+
+import type { Address } from "@interlock/cluster";
 import { type NodeName, remote, type Self, send } from "@interlock/core";
 import {
   Atom,
   atom,
   type ControlMessage,
   ErlangPid,
+  encode,
   ImproperList,
   Tuple,
   tuple,
   VISIBLE_NODE_FLAGS,
 } from "@interlock/wire";
-
 import { cookie } from "../../packages/cluster/src/node/nodes.fixture.ts";
-import { type Link, type Message, TestNode as WireNode } from "../../packages/wire/test/socket-shell.ts";
+import { Epmd, type Link, type Message, TestNode as WireNode } from "../../packages/wire/test/socket-shell.ts";
 import type { TestNode } from "./nodes.ts";
 
+const PASS_THROUGH = 112;
 const INTERLOCK = 1n << 62n;
 /** What Erlang's nodes can do: all but Interlock's own. */
 export const ERLANG_FLAGS: bigint = VISIBLE_NODE_FLAGS & ~INTERLOCK;
+
+/** Where such a node waits for others to dial it. */
+export class HandmadeListener implements Disposable {
+  readonly name: NodeName;
+  readonly address: Address;
+  readonly #accepted: () => Promise<Link>;
+  readonly #node: WireNode;
+  readonly #epmd: Epmd;
+
+  private constructor(name: NodeName, port: number, accepted: () => Promise<Link>, node: WireNode, epmd: Epmd) {
+    this.name = name;
+    this.address = { host: "127.0.0.1", port };
+    this.#accepted = accepted;
+    this.#node = node;
+    this.#epmd = epmd;
+  }
+
+  static async start({
+    flags = ERLANG_FLAGS,
+    name = "peer@127.0.0.1",
+  }: HandmadeOptions = {}): Promise<HandmadeListener> {
+    const node = new WireNode({ name, cookie, flags });
+    const epmd = await Epmd.start();
+    const accepted = await node.accept(epmd);
+    const port = await epmd.portOf(name.slice(0, name.indexOf("@")));
+    return new HandmadeListener(name, port, accepted, node, epmd);
+  }
+
+  /** The next one that dials. */
+  async next(): Promise<HandmadePeer> {
+    return new HandmadePeer(this.name, await this.#accepted(), this.#node);
+  }
+
+  [Symbol.dispose](): void {
+    this.#node.close();
+    this.#epmd.close();
+  }
+}
 
 export interface HandmadeOptions {
   readonly name?: NodeName;
@@ -43,6 +84,14 @@ export class HandmadePeer implements Disposable {
   ): Promise<HandmadePeer> {
     const wire = new WireNode({ name, cookie, flags });
     return new HandmadePeer(name, await wire.dial(node.address.port, other), wire);
+  }
+
+  /** A frame without an atom cache: a control message of whatever form, and the bytes behind it. */
+  raw(control: unknown, payload: Uint8Array = new Uint8Array()): void {
+    const terms = control instanceof Uint8Array ? control : encode(control, { profile: "exact" });
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(1 + terms.length + payload.length);
+    this.write(length, Uint8Array.of(PASS_THROUGH), terms, payload);
   }
 
   /** Its process. */

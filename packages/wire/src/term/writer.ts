@@ -61,6 +61,8 @@ const MOST_AT_ONCE = 1_024;
 const GATHER_FROM_BYTES = 16_384;
 /** From this depth on, the containers around a value are remembered, to tell a cycle from depth. */
 const CYCLES_FROM = 64;
+/** Of a reference, as OTP has it since its release 24. */
+const MOST_REFERENCE_WORDS = 5;
 
 const knownTexts = new TextCache();
 const noBytes = Buffer.alloc(0);
@@ -573,7 +575,11 @@ export class TermWriter {
     this.uint32(creation);
   }
 
-  #reference({ node, words, creation }: ErlangReference): void {
+  #reference(reference: ErlangReference): void {
+    const { node, words, creation } = reference;
+    // Whoever reads more, or none, closes the connection.
+    if (words.length < 1 || words.length > MOST_REFERENCE_WORDS)
+      this.refuse(reference, `a reference of ${words.length} words`);
     this.byte(90); // NEWER_REFERENCE_EXT
     this.uint16(words.length);
     this.atom(node);
