@@ -15,6 +15,7 @@ import type { Watcher } from "./process/monitor.ts";
 import { add, has, remove } from "./process/one-or-many.ts";
 import type { LocalPid } from "./process/pid.ts";
 import type { Process } from "./process/process.ts";
+import { SupervisorBody } from "./supervision/supervisor-body.ts";
 
 export {
   becomeForwarder,
@@ -47,6 +48,11 @@ export function callerOf(): { readonly node: LocalNode; readonly pid: LocalPid }
 /** Whether calls and casts reach handlers there; a plain process takes them as messages. */
 export function isBehaviour(process: Process): boolean {
   return process.body instanceof GenBody;
+}
+
+/** Whether it can be asked what a supervisor can be asked. */
+export function isSupervisor({ process }: LocalPid): boolean {
+  return process !== undefined && process.body instanceof SupervisorBody;
 }
 
 export function deliverCast(process: Process, operation: string, args: readonly unknown[]): void {

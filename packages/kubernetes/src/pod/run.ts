@@ -19,7 +19,7 @@ import { fitHeap, memoryLine } from "./memory.ts";
 import { drainBudgets, type PodOptions } from "./options.ts";
 import { readiness, startup, type Verdict } from "./probes/health.ts";
 import { type LoopDelay, watchLoopDelay } from "./probes/loop-delay.ts";
-import { areRootsAlive, criticalChildren } from "./probes/tree.ts";
+import { areRootsAlive, CriticalChildren } from "./probes/tree.ts";
 import { pod as registry } from "./registry.ts";
 
 export interface Pod {
@@ -70,6 +70,7 @@ class RunningPod implements Pod {
   readonly #options: PodOptions;
   readonly #print: (line: string) => void;
   readonly #drain: Drain;
+  readonly #critical: CriticalChildren;
   readonly budgets: ReturnType<typeof drainBudgets>;
   #management: Management | undefined;
   #loop: LoopDelay = { latePeriods: 0, delayMs: 0 };
@@ -80,6 +81,7 @@ class RunningPod implements Pod {
     this.#options = options;
     this.#print = print;
     this.budgets = drainBudgets(options, process.env);
+    this.#critical = new CriticalChildren(options.critical, nodeRuntime);
     this.#drain = new Drain({
       budgets: this.budgets,
       registry,
@@ -157,7 +159,7 @@ class RunningPod implements Pod {
     const isStarted = this.#isStarted;
     const { isClosing } = this.#drain;
     // A tree that is being stopped is not worth asking.
-    const critical = isStarted && !isClosing ? await criticalChildren(this.#options.critical) : [];
+    const critical = isStarted && !isClosing ? await this.#critical.read() : [];
     return readiness({ isStarted, critical, isClosing, problems: registry.problems, ...this.#loop });
   }
 

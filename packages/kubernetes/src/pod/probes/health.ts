@@ -8,7 +8,8 @@ export interface Reason {
 /** A subtree that the program is of no use without. */
 export interface CriticalChild {
   readonly id: string;
-  readonly status: "running" | "restarting" | "stopped" | "unknown";
+  /** `busy`: its supervisor does not answer now; `unknown`: there is none of that name. */
+  readonly status: "running" | "restarting" | "stopped" | "busy" | "unknown";
 }
 
 export interface PodFacts {
@@ -29,6 +30,13 @@ export interface Verdict {
   readonly reasons: readonly Reason[];
 }
 
+const reasons = {
+  restarting: "it is being restarted",
+  stopped: "it is stopped",
+  busy: "its supervisor is starting something",
+  unknown: "no root supervisor has such a child",
+} as const;
+
 /** One late period is a pause of the garbage collector. */
 const LATE_PERIODS = 3;
 
@@ -43,7 +51,7 @@ export function readiness(facts: PodFacts): Verdict {
     ...(isClosing ? [{ check: "closing", reason: "this pod has drained, and its listeners are closed" }] : []),
     ...critical
       .filter(({ status }) => status !== "running")
-      .map(({ id, status }) => ({ check: id, reason: `it is ${status}` })),
+      .map(({ id, status }) => ({ check: id, reason: reasons[status as keyof typeof reasons] })),
     ...problems,
     ...(latePeriods >= LATE_PERIODS
       ? [{ check: "event_loop", reason: `it has been late for ${latePeriods} periods, lately by ${delayMs} ms` }]
