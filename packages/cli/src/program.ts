@@ -10,6 +10,12 @@ export function interlock(terminal: Terminal, ends: (code: number) => void): Com
     .showSuggestionAfterError();
 
   program
+    .command("new")
+    .description("make a project that runs: a tree, an endpoint, a test, and its way to Kubernetes")
+    .argument("<name>", "of the project, and of its folder")
+    .action(async (name) => (await import("./commands/new.ts")).newProject(name, terminal));
+
+  program
     .command("deploy")
     .description("send the application to Kubernetes, and follow it until it is there")
     .option("-f, --file <path>", "what the application is", "interlock.yaml")
