@@ -1,9 +1,20 @@
 /** The functions that Erlang finds here as `ts_fixture` and `erlang`. */
-import { atom, type ClusterNode, ErlangError, remoteFunctions, tuple } from "@interlock/cluster";
+import { atom, type ClusterNode, ErlangError, Float, remoteFunctions, tuple } from "@interlock/cluster";
 import { local, type Pid, self, send, whereis } from "@interlock/core";
 
 import { delay } from "./delay.ts";
 import { nameOf, reasonOf } from "./terms.ts";
+
+type Numeric = number | bigint | Float;
+
+function add(one: Numeric, other: Numeric): Numeric {
+  if (one instanceof Float || other instanceof Float) return new Float(numberOf(one) + numberOf(other));
+  return BigInt(one) + BigInt(other);
+}
+
+function numberOf(numeric: Numeric): number {
+  return numeric instanceof Float ? numeric.value : Number(numeric);
+}
 
 /** `serverOf`: the server of that name, started if it has ended. */
 export function offerFunctions(node: ClusterNode, serverOf: (name: string) => Pid<unknown>): void {
@@ -17,7 +28,7 @@ export function offerFunctions(node: ClusterNode, serverOf: (name: string) => Pi
     name: "ts_fixture",
     terms: "exact",
     functions: {
-      add: (one: number | bigint, other: number | bigint) => BigInt(one) + BigInt(other),
+      add,
       hello,
       hello_exit(to: unknown, reason: unknown): never {
         hello(to);

@@ -1,6 +1,6 @@
 /** The servers of interop-node.md: one program under four names, which speaks OTP's gen protocol by itself. */
 import { atom, Charlist, exactTerms, ImproperList, onNode, Tuple, tuple } from "@interlock/cluster";
-import { type NodeName, type Pid, register, type Self, send, spawn } from "@interlock/core";
+import { type NodeName, type Pid, ProcessExit, register, type Self, send, spawn } from "@interlock/core";
 
 import { startAgent } from "./agent.ts";
 import { delay } from "./delay.ts";
@@ -32,6 +32,10 @@ function aliasIn(tag: unknown): unknown {
 /** Not answered by what the handler returns: it answers later, or never. */
 const later = Symbol("later");
 
+function failure(error: unknown): Tuple {
+  return tuple(atom("error"), new Charlist(String(error)));
+}
+
 type Answer = (value: unknown) => void;
 
 class Server {
@@ -44,7 +48,16 @@ class Server {
     this.#host = host;
   }
 
+  /** Others are served by this process as well: it does not end for what has no sense. */
   receive(message: unknown): void {
+    try {
+      this.#receive(message);
+    } catch (error) {
+      if (error instanceof ProcessExit) throw error;
+    }
+  }
+
+  #receive(message: unknown): void {
     if (!(message instanceof Tuple)) return;
     const [first, second, third] = message.elements as readonly unknown[];
     if (first === GEN_CALL && second instanceof Tuple) {
@@ -58,8 +71,13 @@ class Server {
 
   #call(request: unknown, answer: Answer): void {
     const asked = command(request);
-    const value = asked === undefined ? undefined : this.#answerTo(asked.name, asked.args, answer);
-    if (value !== later) answer(value === undefined ? tuple(atom("error"), atom("unknown_request")) : value);
+    try {
+      const value = asked === undefined ? undefined : this.#answerTo(asked.name, asked.args, answer);
+      if (value !== later) answer(value === undefined ? tuple(atom("error"), atom("unknown_request")) : value);
+    } catch (error) {
+      if (error instanceof ProcessExit) throw error;
+      answer(failure(error));
+    }
   }
 
   #cast(request: unknown): void {
@@ -122,7 +140,7 @@ class Server {
   #later(answer: Answer, work: () => Promise<unknown>): typeof later {
     spawn(async function worker() {
       exactTerms();
-      answer(await work().catch((error: unknown) => tuple(atom("error"), new Charlist(String(error)))));
+      answer(await work().catch(failure));
     });
     return later;
   }

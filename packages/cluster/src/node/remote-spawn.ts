@@ -29,21 +29,39 @@ export function spawnRequested(
   const { ref, from } = request;
   const refuse = (why: string): void =>
     peer.answer({ type: "SPAWN_REPLY", ref, to: from, flags: 0, result: atom(why) });
-  const options = Array.isArray(request.options) ? request.options : undefined;
+  const options = optionsOf(request.options);
   if (options === undefined) return refuse("badopt");
   const run = runOf(offer, request, payload, peer.rich);
   if (run === undefined) return refuse("badarg");
   const process = spawnProcess(node, run, undefined, false, undefined);
-  const flags = (hasOption(options, "link") ? LINK : 0) | (hasOption(options, "monitor") ? MONITOR : 0);
+  const flags = (options.has("link") ? LINK : 0) | (options.has("monitor") ? MONITOR : 0);
   if ((flags & LINK) !== 0 && peer.linkedFrom(from as RemotePid, process.pid)) linkedFrom(from as RemotePid, process);
   if ((flags & MONITOR) !== 0) peer.watchedFrom(from as RemotePid, process, ref as Reference, undefined);
   // Before anything that the process itself does: it has not run yet.
   peer.answer({ type: "SPAWN_REPLY", ref, to: from, flags, result: process.pid });
 }
 
-function hasOption(options: readonly unknown[], name: string): boolean {
-  const wanted = atom(name);
-  return options.some((one) => one === wanted || (one instanceof Tuple && one.elements[0] === wanted));
+/** Options that say how Erlang is to run the process: known, and without meaning here. */
+const tuning: ReadonlySet<string> = new Set([
+  "async_dist",
+  "fullsweep_after",
+  "max_heap_size",
+  "message_queue_data",
+  "min_bin_vheap_size",
+  "min_heap_size",
+  "priority",
+]);
+
+/** The names of the options; undefined when one is none of OTP's. */
+function optionsOf(options: unknown): ReadonlySet<string> | undefined {
+  if (!Array.isArray(options)) return undefined;
+  const names = options.map((option: unknown) => {
+    if (option instanceof Atom) return option.name === "link" || option.name === "monitor" ? option.name : undefined;
+    if (!(option instanceof Tuple) || option.elements.length !== 2) return undefined;
+    const [name] = option.elements;
+    return name instanceof Atom && (name.name === "monitor" || tuning.has(name.name)) ? name.name : undefined;
+  });
+  return names.includes(undefined) ? undefined : new Set(names as readonly string[]);
 }
 
 type Run = (self: Self<unknown>) => Promise<void>;
