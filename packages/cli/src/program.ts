@@ -38,6 +38,14 @@ export function interlock(terminal: Terminal, ends: (code: number) => void): Com
     .action(async (options) => (await import("./commands/release.ts")).release(options));
 
   program
+    .command("dev")
+    .description("run the application from its sources, and again with every file that is saved")
+    .argument("[entry]", "its program; default: spec.entry of interlock.yaml, else main of package.json")
+    .option("-f, --file <path>", "what the application is", "interlock.yaml")
+    .option("-p, --port <port>", "of the one URL that stays; 0 takes any that is free", "3000")
+    .action(async (entry, options) => (await import("./commands/dev.ts")).dev(entry, options, terminal));
+
+  program
     .command("run")
     .description("run the application here: its signals, its probes and its drain are those of a pod")
     .argument("[entry]", "its program; default: spec.entry of interlock.yaml, else main of package.json")
