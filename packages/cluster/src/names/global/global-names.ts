@@ -37,10 +37,11 @@ export interface GlobalNames {
  *
  * @example
  * const clerk = spawn<string>(async (self) => {
- *   console.log(await self.receive()); // the next, please
+ *   await self.receive();
  * });
  * await globalNames.register("clerk", clerk);
  * console.log(globalNames.registered()); // [ 'clerk' ]
+ * console.log(whereis(globalName("clerk")) === clerk); // true
  * send(globalName("clerk"), "the next, please");
  * await monitor(clerk);
  * console.log(whereis(globalName("clerk"))); // undefined
