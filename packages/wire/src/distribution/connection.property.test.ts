@@ -72,7 +72,8 @@ for (const [form, flags] of forms) {
         fc.integer({ min: 10_000, max: 150_000 }),
         fc.integer({ min: 2_000_000, max: 5_000_000 }),
       );
-      const payload = fc.array(fc.oneof(length.map(pattern), fc.integer()), { maxLength: 4 });
+      // No list of bytes: in the exact profile it comes back as a text.
+      const payload = fc.array(fc.oneof(length.map(pattern), fc.integer({ min: 256 })), { maxLength: 4 });
       const bytes = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1_000, max: 100_000 }));
       const reads = fc.array(fc.record({ bytes, toRoom: fc.boolean() }), { minLength: 1 });
       fc.assert(
