@@ -58,7 +58,12 @@ const loops = [
 async function idler(index) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   while (performance.now() < endAt) {
-    await ask("idle", index % 2 === 0 ? "GET" : "POST", index % 2 === 0 ? "/api/articles?limit=1" : "/api/break/serve-stale", agent);
+    await ask(
+      "idle",
+      index % 2 === 0 ? "GET" : "POST",
+      index % 2 === 0 ? "/api/articles?limit=1" : "/api/break/serve-stale",
+      agent,
+    );
     await delay(1_000 + ((index * 2_711) % 9_000));
   }
 }
@@ -71,6 +76,7 @@ let longestGapMs = 0;
 class Talker {
   heard = [];
   doubles = [];
+  numbers = [];
   seen = new Set();
   connects = 0;
   #unsaid = new Map();
@@ -92,10 +98,10 @@ class Talker {
     socket.on("close", () => setTimeout(() => this.#connect(), 100));
     socket.on("message", (data) => {
       const message = JSON.parse(data);
-      if (message.type === "said") this.#hear(message);
+      if (message.type === "said") this.#hear(message, "news");
       if (message.type !== "joined") return;
       if (this.connects > 1) longestGapMs = Math.max(longestGapMs, performance.now() - downSince);
-      for (const said of message.history) this.#hear(said);
+      for (const said of message.history) this.#hear(said, "history");
       for (const [id, text] of this.#unsaid) this.#send(id, text);
     });
   }
@@ -111,12 +117,14 @@ class Talker {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ type: "say", id, text }));
   }
 
-  #hear({ id, number, text }) {
+  #hear({ id, number, text }, how) {
     this.#unsaid.delete(id);
     if (number <= this.#last) return;
     this.#last = number;
-    if (this.heard.includes(text)) this.doubles.push(`${number} ${text}`);
+    if (this.heard.includes(text))
+      this.doubles.push(`${text} as ${this.numbers[this.heard.indexOf(text)]} and ${number} from ${how}`);
     this.heard.push(text);
+    this.numbers.push(number);
   }
 
   get unsaid() {
@@ -126,9 +134,11 @@ class Talker {
 
 for (let index = 0; index < Number(TALKERS); index++) talkers.push(new Talker(`Talker ${index}`));
 await delay(1_500);
+// Of an earlier run something may still hang on the wall.
+const run = randomUUID().slice(0, 8);
 let turn = 0;
 while (performance.now() < endAt) {
-  talkers[turn % talkers.length].say(`${turn++}`);
+  talkers[turn % talkers.length].say(`${run} ${turn++}`);
   await delay(100);
 }
 await Promise.all(loops);
