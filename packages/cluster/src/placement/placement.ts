@@ -31,7 +31,7 @@ import { type DrainResult, placementError } from "./tally.ts";
 
 type ArgsOf<G> = G extends GenServer<infer Args, infer _S, infer _C, infer _D, infer _I> ? Args : never;
 type MaybePromise<T> = T | Promise<T>;
-type Restored<S> = MaybePromise<S | Ready<S>>;
+type Restored<S> = MaybePromise<S | Ready<S, readonly [string, ...unknown[]]>>;
 
 export interface PlacementBase<G extends AnyGenServer, Key extends string> {
   /** Of the placement: the same on all nodes. */
@@ -113,7 +113,12 @@ export interface Placement<G extends AnyGenServer, Key extends string> {
   /** Those of this node. **Errors** `INTERLOCK_PLACEMENT` */
   local(): readonly PlacedKey<Key>[];
   /** The nodes that take part. **Errors** `INTERLOCK_PLACEMENT` */
-  hosts(): readonly { readonly node: NodeName; readonly hosts: boolean; readonly leaving: boolean }[];
+  hosts(): readonly {
+    readonly node: NodeName;
+    readonly hosts: boolean;
+    readonly ready: boolean;
+    readonly leaving: boolean;
+  }[];
   /**
    * Hands over all keys of this node, which takes none any more. Resolves when that is done, at the latest after `deadlineMs`
    * (default `drainMs`); what could not be handed over by then has ended. The child does so by itself when it is stopped.
@@ -232,8 +237,13 @@ class NamedPlacement<G extends AnyGenServer, Key extends string> implements Plac
     return state.own.map((key) => ({ key: key as Key, pid: state.entry(key)?.pid as Pid | undefined }));
   }
 
-  hosts(): readonly { readonly node: NodeName; readonly hosts: boolean; readonly leaving: boolean }[] {
-    return this.#host.state.hosts.infos.map(({ hosts, leaving, node }) => ({ node, hosts, leaving }));
+  hosts(): readonly {
+    readonly node: NodeName;
+    readonly hosts: boolean;
+    readonly ready: boolean;
+    readonly leaving: boolean;
+  }[] {
+    return this.#host.state.hosts.infos.map(({ hosts, leaving, node, ready }) => ({ node, hosts, ready, leaving }));
   }
 
   async drain({ deadlineMs = this.#plan.drainMs }: { readonly deadlineMs?: number } = {}): Promise<DrainResult> {

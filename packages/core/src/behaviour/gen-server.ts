@@ -322,6 +322,10 @@ export class ServerBody extends GenBody {
     );
   }
 
+  override isBetweenMessages(process: Process): boolean {
+    return (process.extras?.behaviour as ServerExtras | undefined)?.continuation === undefined;
+  }
+
   #handler(process: Process, kind: number, operation: string): Handler | undefined {
     const own = (process.extras?.behaviour as ServerExtras | undefined)?.module;
     if (kind === CONTINUE) return ownProperty(((own ?? this.module).continues ?? {}) as Handlers, operation);

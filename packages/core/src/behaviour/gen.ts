@@ -90,6 +90,10 @@ export abstract class GenBody implements Body {
   protected hasNext(process: Process): boolean {
     return process.head !== undefined;
   }
+  /** Whether nothing but the mailbox is left to do: no continuation. */
+  isBetweenMessages(_process: Process): boolean {
+    return true;
+  }
   protected debug(_process: Process): Debug | undefined {
     return undefined;
   }

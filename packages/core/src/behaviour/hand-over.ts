@@ -20,17 +20,24 @@ export type Remainder =
   | { readonly type: "call"; readonly operation: string; readonly args: readonly unknown[]; readonly call: OpenCall };
 
 /**
- * Suspends the process between two of its messages and gives what `pack` makes of its state, there. It stays suspended,
- * even if `pack` fails.
+ * Suspends the process, in front of whatever waits in its mailbox, and gives what `pack` makes of its state, there. A handler
+ * that runs is awaited, with its continuation. The process stays suspended, even if `pack` fails.
  *
  * **Errors** what `pack` throws; `INTERLOCK_CALLEE_EXIT` when the process ends before.
  */
-export function packProcess<T>(process: Process, pack: (state: unknown) => T | Promise<T>): Promise<T> {
-  const run = (own: Process): T | Promise<T> => {
-    own.flags |= SUSPENDED;
-    return pack(own.state);
+export async function packProcess<T>(process: Process, pack: (state: unknown) => T | Promise<T>): Promise<T> {
+  const run = async (own: Process): Promise<{ readonly packed: T } | undefined> => {
+    if (!(own.body as GenBody).isBetweenMessages(own)) {
+      own.flags &= ~SUSPENDED;
+      return undefined;
+    }
+    return { packed: await pack(own.state) };
   };
-  return systemCall(process.pid, "hand over", run, Number.POSITIVE_INFINITY);
+  for (;;) {
+    process.flags |= SUSPENDED;
+    const done = await systemCall(process.pid, "hand over", run, Number.POSITIVE_INFINITY);
+    if (done !== undefined) return done.packed;
+  }
 }
 
 /** The process goes on as if nothing had been. */
