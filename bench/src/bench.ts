@@ -49,7 +49,7 @@ class Samples {
 }
 
 export async function bench(settings: Settings, progress: (line: string) => void): Promise<Benched> {
-  const asked = rows.filter(({ name }) => settings.only === undefined || settings.only.includes(name));
+  const asked = rows.filter(({ name, slow }) => settings.only?.includes(name) ?? !(slow && settings.quick));
   if (settings.only !== undefined && asked.length < settings.only.length) {
     const unknown = settings.only.filter((name) => rows.every((row) => row.name !== name));
     throw new Error(`no row is called ${unknown.join(", ")}; there are ${rows.map(({ name }) => name).join(", ")}`);
@@ -70,8 +70,10 @@ export async function bench(settings: Settings, progress: (line: string) => void
       progress(`${program.file} ${program.program}, round ${round} of ${settings.rounds}`);
       samples.add("ours", program.program, await startOurs(program, settings));
       if (typeof erlang !== "string") {
-        for (const [group, figure] of program.groups) samples.add("beam", group, await erlang.run(group, figure));
+        for (const [group, figure] of program.groups)
+          samples.add("beam", group, await erlang.run(group, figure, settings));
       }
+      for (const [file, name] of program.beside) samples.add("beside", name, await startBeside(file, name, settings));
       if (program.contained)
         samples.add("uncontained", program.program, await startOurs(program, settings, { containment: "off" }));
     }
@@ -111,6 +113,10 @@ function resultOf({ name, unit, better, atLeast, figure, measure }: Row, samples
     case "limit": {
       const beam = measure.shown === undefined ? null : samples.get("beam", measure.shown.figure);
       return { ...none, beam, ratio: times(measure.limit) };
+    }
+    case "beside": {
+      const peer = samples.get("beside", measure.figure);
+      return { ...none, peer, peerName: measure.name, ratio: times(peer) };
     }
     case "peers": {
       const best = bestPeer(measure.figure, better, samples);
@@ -159,17 +165,25 @@ interface Program {
   readonly program: string;
   /** The groups of BEAM that stand beside it, and the last figure needed of each. */
   readonly groups: ReadonlyMap<string, string>;
+  /** The programs in `beside/`, by their files. */
+  readonly beside: ReadonlyMap<string, string>;
   /** Whether it is run without containment too. */
   readonly contained: boolean;
 }
 
 /** Rows that one program prints are measured by one run of it. */
 function programsOf(asked: readonly Row[]): readonly Program[] {
-  const byKey = new Map<string, Program & { readonly groups: Map<string, string>; contained: boolean }>();
+  type Growing = Program & {
+    readonly groups: Map<string, string>;
+    readonly beside: Map<string, string>;
+    contained: boolean;
+  };
+  const byKey = new Map<string, Growing>();
   for (const { file, program, measure } of asked) {
     const key = `${file} ${program}`;
-    const one = byKey.get(key) ?? { file, program, groups: new Map<string, string>(), contained: false };
+    const one: Growing = byKey.get(key) ?? { file, program, groups: new Map(), beside: new Map(), contained: false };
     byKey.set(key, one);
+    if (measure.against === "beside") one.beside.set(measure.file, measure.program);
     if (measure.against === "beam") {
       one.groups.set(measure.group, measure.figure);
       one.contained ||= measure.contained;
@@ -188,6 +202,11 @@ function startOurs(
   const path = join(import.meta.dirname, "ours", `${file}.ts`);
   const preload = options.containment === "off" ? ["--import", join(import.meta.dirname, "uncontained.ts")] : [];
   return runChild(process.execPath, [...preload, "--expose-gc", path, program], { env: environment(settings) });
+}
+
+function startBeside(file: string, program: string, settings: { readonly quick: boolean }): Promise<Outcome> {
+  const path = join(import.meta.dirname, "beside", `${file}.ts`);
+  return runChild(process.execPath, [path, program], { env: environment(settings), timeoutMs: 120_000 });
 }
 
 function startPeer(peer: string, part: string, settings: { readonly quick: boolean }): Promise<Outcome> {

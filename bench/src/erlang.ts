@@ -6,15 +6,16 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Outcome, runChild } from "./child.ts";
+import { MESH_NODES, QUICK_MESH_NODES } from "./rows.ts";
 
 export interface Erlang {
   readonly description: string;
-  /** Runs one group of `bb_local`, or `elixir` or `dist` (two nodes) up to the figure `until`. */
-  run(group: string, until: string): Promise<Outcome>;
+  /** Runs one group of `bb_local`, or `elixir`, `dist`, `tls` (two nodes) or `mesh` up to the figure `until`. */
+  run(group: string, until: string, settings: { readonly quick: boolean }): Promise<Outcome>;
   close(): void;
 }
 
@@ -42,17 +43,40 @@ export function findErlang(repository: string): Erlang | string {
     stdio: ["ignore", "ignore", "inherit"],
   });
 
+  /** What `-ssl_dist_optfile` names, as erl sees it. */
+  const certificates = (): string => {
+    const folder = join(work, "tls");
+    if (!existsSync(folder)) {
+      mkdirSync(folder);
+      execFileSync("sh", [join(programs, "make-certs.sh"), `${seen}/tls`], { cwd: folder, stdio: "ignore" });
+    }
+    return `${seen}/tls/ssl_dist.conf`;
+  };
+
   return {
     description: `Erlang/OTP ${release}, one scheduler`,
-    run(group, until) {
+    async run(group, until, { quick }) {
       if (group === "elixir") {
         const options = { env: { ELIXIR_ERL_OPTIONS: "+S 1:1 +fnu" }, until, timeoutMs: 120_000 };
         return runChild(...inRoot("elixir", [`${seen}/ex_bench.exs`]), options);
       }
-      if (group === "dist") {
+      if (group === "dist" || group === "tls" || group === "mesh") {
         ask(...inRoot("epmd", ["-daemon"]));
-        const node = ["-name", "bb_a@127.0.0.1", "-setcookie", "bb", "-noshell", "-pa", seen, "-s", "bb_dist", "main"];
-        return runChild(...inRoot("erl", ["+S", "1:1", ...node]), { until, timeoutMs: 120_000 });
+        const nodes = quick ? QUICK_MESH_NODES : MESH_NODES;
+        const secure = group === "tls" ? ["-proto_dist", "inet_tls", "-ssl_dist_optfile", certificates()] : [];
+        const parts = group === "mesh" ? ["mesh", String(nodes)] : group === "tls" ? ["tls"] : [];
+        const main = ["-name", "bb_a@127.0.0.1", "-setcookie", "bb", "-noshell", "-pa", seen, "-s", "bb_dist", "main"];
+        const named = until.replace(/^mesh_/, `mesh_${nodes}_`);
+        const options = { until: named, timeoutMs: 300_000 };
+        const { figures, failure } = await runChild(
+          ...inRoot("erl", ["+S", "1:1", ...secure, ...main, ...parts]),
+          options,
+        );
+        // Its figures have the number of nodes in their names.
+        const renamed = [...figures].map(
+          ([name, figure]) => [name.replace(`mesh_${nodes}_`, "mesh_"), figure] as const,
+        );
+        return { figures: new Map(renamed), failure };
       }
       const call = `logger:set_primary_config(level, none), bb_local:run(${group}), halt().`;
       return runChild(...inRoot("erl", ["+S", "1:1", "+P", "2000000", "-noshell", "-pa", seen, "-eval", call]), {

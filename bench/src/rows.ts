@@ -1,9 +1,10 @@
 /**
  * What is measured, and what it has to reach: the thresholds of the project's speed goals, each in one line. A row has one of
- * three measures:
+ * four measures:
  *
  * - `beam`: against a row of the Erlang programs in the same run. `atLeast` is how many times better ours has to be.
  * - `limit`: against a figure that is written here. The ratio is limit / ours (of a share: ours / 1), so 1 meets it.
+ * - `beside`: against a program for Node.js without Interlock, in the same run.
  * - `peers`: against the best of the Node.js peers that have a mailbox, in the same run.
  */
 
@@ -18,6 +19,8 @@ export interface Row {
   readonly program: string;
   readonly figure: string;
   readonly measure: Measure;
+  /** Left out of a quick run: the other side takes minutes. */
+  readonly slow?: true;
 }
 
 export type Measure =
@@ -34,6 +37,14 @@ export type Measure =
       readonly limit: number;
       readonly shown?: { readonly group: string; readonly figure: string };
     }
+  /** `file` in `beside/`, with a program of the name `program`; `name` is who stands in the table. */
+  | {
+      readonly against: "beside";
+      readonly file: string;
+      readonly program: string;
+      readonly figure: string;
+      readonly name: string;
+    }
   | { readonly against: "peers"; readonly figure: PeerFigure };
 
 export type PeerFigure = "cast" | "call_seq" | "call_100" | "start" | "bytes";
@@ -45,6 +56,10 @@ export const mailboxPeers: readonly string[] = ["nact", "effect"];
 
 /** What containment may cost at most: time with it on, divided by time with it off. */
 export const containmentLimit = 1.5;
+
+/** How many nodes the mesh of the Erlang program has beside the one that starts them. */
+export const MESH_NODES = 40;
+export const QUICK_MESH_NODES = 10;
 
 const rate = { unit: "ops/s", better: "higher" } as const;
 const time = (unit: "us" | "ms") => ({ unit, better: "lower" }) as const;
@@ -67,15 +82,37 @@ function term(name: string, atLeast: number): Row {
   return { name, ...rate, atLeast, file: "terms", program: "etf", figure: name, measure };
 }
 
-/** Two nodes on loopback, beside BEAM's; `beamFigure` is its name there, without `dist_tcp_`. */
+/** Two nodes on loopback, beside BEAM's; `beamFigure` is its name there, with its group. */
 function distribution(
   name: string,
   kind: { readonly unit: string; readonly better: "higher" | "lower" },
   atLeast: number,
   beamFigure: string,
 ): Row {
-  const measure = { against: "beam", group: "dist", figure: `dist_tcp_${beamFigure}`, contained: false } as const;
-  return { name, ...kind, atLeast, file: "distribution", program: "dist", figure: name, measure };
+  const tls = name.startsWith("dist_tls_");
+  const measure = { against: "beam", group: tls ? "tls" : "dist", figure: beamFigure, contained: false } as const;
+  return { name, ...kind, atLeast, file: "distribution", program: tls ? "dist_tls" : "dist", figure: name, measure };
+}
+
+/** The messages of `dist_send_*`, beside the same bytes over a plain socket. */
+function socket(name: string, figure: string): Row {
+  const size = name.split("_").at(-1);
+  const measure = { against: "beside", file: "node-net", program: "raw", figure, name: "node:net" } as const;
+  return {
+    name,
+    ...messages,
+    atLeast: 0.8,
+    file: "distribution",
+    program: "dist",
+    figure: `dist_send_${size}`,
+    measure,
+  };
+}
+
+/** So many nodes as processes, beside BEAM's with `global`. */
+function mesh(name: string): Row {
+  const measure = { against: "beam", group: "mesh", figure: "mesh_full_mesh", contained: false } as const;
+  return { name, ...time("ms"), atLeast: 0.5, file: "mesh", program: "mesh", figure: name, measure };
 }
 
 const messages = { unit: "msgs/s", better: "higher" } as const;
@@ -129,13 +166,39 @@ export const rows: readonly Row[] = [
   term("etf_encode_list1000ints", 0.7),
   term("etf_decode_list1000ints", 0.7),
 
-  distribution("dist_connect_p50", time("us"), 0.5, "connect_p50"),
-  distribution("dist_call_seq", rate, 0.9, "gen_server_call_seq"),
-  distribution("dist_call_100_callers", rate, 2, "gen_server_call_100_callers"),
-  distribution("dist_send_small", messages, 2, "send_small"),
-  distribution("dist_send_1kb", messages, 1.5, "send_1kb"),
-  distribution("dist_send_64kb", messages, 0.5, "send_64kb"),
-  distribution("dist_send_1mb", messages, 0.5, "send_1mb"),
+  distribution("dist_connect_p50", time("us"), 0.5, "dist_tcp_connect_p50"),
+  distribution("dist_call_seq", rate, 0.9, "dist_tcp_gen_server_call_seq"),
+  distribution("dist_call_100_callers", rate, 2, "dist_tcp_gen_server_call_100_callers"),
+  distribution("dist_send_small", messages, 2, "dist_tcp_send_small"),
+  distribution("dist_send_1kb", messages, 1.5, "dist_tcp_send_1kb"),
+  distribution("dist_send_64kb", messages, 0.5, "dist_tcp_send_64kb"),
+  distribution("dist_send_1mb", messages, 0.5, "dist_tcp_send_1mb"),
+  ...["1kb", "64kb", "1mb"].flatMap((size) => [
+    socket(`socket_sends_${size}`, `raw_send_${size}`),
+    socket(`socket_delivers_${size}`, `raw_whole_${size}`),
+  ]),
+  {
+    ...limit("dist_nodedown_after_kill9", "us", 20_000, "distribution", {
+      group: "dist",
+      figure: "dist_tcp_nodedown_after_kill9_p50",
+    }),
+    program: "dist",
+  },
+  distribution("dist_tls_connect_p50", time("us"), 0.5, "dist_tls_connect_p50"),
+  distribution("dist_tls_send_small", messages, 1, "dist_tls_send_small"),
+  distribution("dist_tls_send_1kb", messages, 1, "dist_tls_send_1kb"),
+  { ...distribution("dist_tls_send_64kb", messages, 0.5, "dist_tls_send_64kb"), slow: true },
+  mesh("mesh_full"),
+  mesh("cluster_full"),
+  {
+    name: "grpc_call_100_callers",
+    ...rate,
+    atLeast: 3,
+    file: "distribution",
+    program: "dist",
+    figure: "dist_call_100_callers",
+    measure: { against: "beside", file: "grpc", program: "grpc", figure: "grpc_call_100_callers", name: "grpc-js" },
+  },
 
   limit("mem_per_idle_gen_server", "bytes", 500, "memory", {
     group: "mem_idle",

@@ -1,4 +1,4 @@
-/** The other node of `distribution.ts`: its name and the port of its name server are the arguments. */
+/** The other node of `distribution.ts`. Arguments: its name, the port of its name server, for TLS the folder of certificates. */
 
 import { createNode } from "@interlock/cluster";
 import {
@@ -11,6 +11,7 @@ import {
   type SystemMessage,
   send,
 } from "@interlock/core";
+import { credentialsIn } from "../certificates.ts";
 import { Counter } from "./counter.ts";
 
 defaultNode().progress = false;
@@ -44,10 +45,16 @@ export const Sinks = genServer({
   },
 });
 
-const [name, epmdPort] = process.argv.slice(2);
+const [name, epmdPort, folder] = process.argv.slice(2);
+const credentials = folder === undefined ? undefined : credentialsIn(folder);
 await Counter.named(local("counter")).start();
 await Sinks.named(local("sinks")).start();
-await createNode({ name: name as NodeName, cookie: "bb", epmd: { port: Number(epmdPort) } });
+await createNode({
+  name: name as NodeName,
+  cookie: "bb",
+  epmd: { port: Number(epmdPort) },
+  ...(credentials === undefined ? {} : { tls: () => credentials }),
+});
 console.log("ready");
-// The node itself keeps no program alive.
-setInterval(() => undefined, 2 ** 30);
+// Which the node itself does not: alive for as long as the program that has started it.
+process.stdin.on("end", () => process.exit()).resume();

@@ -3,40 +3,20 @@
  * waits, as one there is suspended.
  */
 
-import { spawn as spawnProgram } from "node:child_process";
-import { once } from "node:events";
-import { createServer } from "node:net";
-import { atom, createNode, tuple } from "@interlock/cluster";
+import { atom, tuple } from "@interlock/cluster";
 import { type NodeName, type Pid, refTo, remote, type Self, send, sendWait, spawnLink, trySend } from "@interlock/core";
 import { emit, percentile, quick, runPrograms, seconds } from "../figure.ts";
-import { Counter, type CounterRef } from "./counter.ts";
+import { Counter } from "./counter.ts";
 import type { Sinks } from "./distribution-peer.ts";
 import { isolated, rate } from "./measured.ts";
+import { type Nodes, startNodes } from "./two-nodes.ts";
 
-const epmdPort = await freePort();
-const node = await createNode({ name: "ours_a@127.0.0.1", cookie: "bb", epmd: { port: epmdPort } });
-const far: NodeName = "ours_b@127.0.0.1";
-await startPeer();
+const FAR: NodeName = "ours_b@127.0.0.1";
+const counter = Counter.at(remote("counter", FAR));
+const sinks = refTo<typeof Sinks>(remote("sinks", FAR));
 
-const counter: CounterRef = Counter.at(remote("counter", far));
-const sinks = refTo<typeof Sinks>(remote("sinks", far));
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-async function startPeer(): Promise<void> {
-  const path = new URL("distribution-peer.ts", import.meta.url).pathname;
-  const args = [...process.execArgv, path, far, String(epmdPort)];
-  const child = spawnProgram(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-  process.on("exit", () => child.kill("SIGKILL"));
-  await once(child.stdout, "data");
-}
+const less = quick ? 0.2 : 1;
+const times = (count: number): number => Math.round(count * less);
 
 async function callTimes(count: number): Promise<void> {
   for (let index = 0; index < count; index++) await counter.call.increment();
@@ -65,35 +45,65 @@ async function rateOf<M>(
   bytes: number,
   prepare: (self: Self<M>) => Promise<() => Promise<void>>,
 ): Promise<void> {
-  const times: number[] = [];
+  const taken: number[] = [];
   for (let repetition = 0; repetition < 3; repetition++)
-    times.push(await isolated<M, number>(async (self) => seconds(await prepare(self))));
-  const time = percentile(times, 50);
+    taken.push(await isolated<M, number>(async (self) => seconds(await prepare(self))));
+  const time = percentile(taken, 50);
   emit({ name, value: count / time, unit: "msgs/s", count, mb_s: (count * bytes) / time / 1e6 });
 }
 
-const less = quick ? 0.2 : 1;
-const times = (count: number): number => Math.round(count * less);
+const small = tuple(atom("msg"), 42, atom("ok"));
+const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(200);
+
+/** Resolves when the connection to that node, or else to any, is gone. */
+function nodedown({ node }: Nodes, name = FAR): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const end = node.watchNodes((event) => {
+    if (event.type !== "nodedown" || event.node !== name) return;
+    end();
+    resolve();
+  });
+  return promise;
+}
+
+/** Microseconds, each with a fresh connection. */
+async function connectTimes(nodes: Nodes, rounds: number): Promise<readonly number[]> {
+  const taken: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const start = performance.now();
+    await nodes.node.connect(FAR);
+    taken.push((performance.now() - start) * 1_000);
+    const down = nodedown(nodes);
+    nodes.node.disconnect(FAR);
+    await down;
+  }
+  return taken;
+}
+
+/** Microseconds from `kill -9` of another node's process to the `nodedown` here. */
+async function killTimes(nodes: Nodes, rounds: number): Promise<readonly number[]> {
+  const taken: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const name: NodeName = `ours_k${round}@127.0.0.1`;
+    const child = await nodes.start(name);
+    await nodes.node.connect(name);
+    const down = nodedown(nodes, name);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const start = performance.now();
+    child.kill("SIGKILL");
+    await down;
+    taken.push((performance.now() - start) * 1_000);
+  }
+  return taken;
+}
 
 await runPrograms({
   dist: async () => {
-    const connecting: number[] = [];
-    for (let round = 0; round < 41; round++) {
-      const start = performance.now();
-      await node.connect(far);
-      connecting.push((performance.now() - start) * 1_000);
-      const down = new Promise<void>((resolve) => {
-        const end = node.watchNodes((event) => {
-          if (event.type !== "nodedown") return;
-          end();
-          resolve();
-        });
-      });
-      node.disconnect(far);
-      await down;
-    }
+    const nodes = await startNodes({ tls: false });
+    await nodes.start(FAR);
+    const connecting = await connectTimes(nodes, 41);
     emit({ name: "dist_connect_p50", value: percentile(connecting.slice(1), 50), unit: "us", count: 40 });
-    await node.connect(far);
+    await nodes.node.connect(FAR);
     await rate("dist_call_seq", times(20_000), () => callTimes(times(20_000)), 3);
     await rate<"done">(
       "dist_call_100_callers",
@@ -109,9 +119,27 @@ await runPrograms({
       },
       3,
     );
-    await oneWay("dist_send_small", tuple(atom("msg"), 42, atom("ok")), times(300_000), 16);
-    await oneWay("dist_send_1kb", new Uint8Array(1_024).fill(200), times(100_000), 1_024);
-    await oneWay("dist_send_64kb", new Uint8Array(65_536).fill(200), times(6_000), 65_536);
-    await oneWay("dist_send_1mb", new Uint8Array(1_048_576).fill(200), times(400), 1_048_576);
+    await oneWay("dist_send_small", small, times(300_000), 16);
+    await oneWay("dist_send_1kb", bytes(1_024), times(100_000), 1_024);
+    await oneWay("dist_send_64kb", bytes(65_536), times(6_000), 65_536);
+    await oneWay("dist_send_1mb", bytes(1_048_576), times(400), 1_048_576);
+    const killing = await killTimes(nodes, 5);
+    emit({
+      name: "dist_nodedown_after_kill9",
+      value: percentile(killing, 50),
+      unit: "us",
+      count: 5,
+      max: Math.max(...killing),
+    });
+  },
+  dist_tls: async () => {
+    const nodes = await startNodes({ tls: true });
+    await nodes.start(FAR);
+    const connecting = await connectTimes(nodes, 21);
+    emit({ name: "dist_tls_connect_p50", value: percentile(connecting.slice(1), 50), unit: "us", count: 20 });
+    await nodes.node.connect(FAR);
+    await oneWay("dist_tls_send_small", small, times(300_000), 16);
+    await oneWay("dist_tls_send_1kb", bytes(1_024), times(100_000), 1_024);
+    await oneWay("dist_tls_send_64kb", bytes(65_536), times(6_000), 65_536);
   },
 });
