@@ -1,11 +1,15 @@
-/** The program of a pod for tests: a web server in a tree. By its environment it hangs, gives up or takes its time. */
+/** The program of a pod for tests: a web server in a tree. What is asked of it, it does: hang, crash, take its time. */
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { application, genServer, local, reply, self, supervisor } from "@interlock/core";
-import { drainHttp, onDrain, runPod } from "../index.ts";
+import { getHeapStatistics } from "node:v8";
+import { application, genServer, local, reply, type StandardSchema, self, supervisor } from "@interlock/core";
+import { drainHttp, onDrain, readyWhen, runPod } from "../index.ts";
 
+const { HANG_MS: hangMs = "10000", MODE: mode, PORT: port = "0" } = process.env;
 const say = (what: object): void => void process.stdout.write(`${JSON.stringify(what)}\n`);
+
+let problem: string | undefined;
 
 const Web = genServer({
   name: "web",
@@ -13,9 +17,10 @@ const Web = genServer({
     self().trapExit();
     const server = createServer((request, response) => {
       if (request.url === "/hang") for (;;);
-      if (request.url === "/give-up") for (const _ of Array(3)) void Web.at(local("web")).cast.crash();
-      if (request.url === "/slow") return void setTimeout(() => response.end("slow\n"), 700);
-      response.end("hello\n");
+      if (request.url === "/crash") web.cast.crash();
+      if (request.url === "/ill") problem = "it does not feel well";
+      if (request.url === "/slow") setTimeout(() => response.end("slow"), 300);
+      else if (request.url !== "/endless") response.end("hello");
     });
     drainHttp(server);
     server.listen(0, "127.0.0.1");
@@ -33,18 +38,39 @@ const Web = genServer({
     say({ stopped: "web" });
   },
 });
+const web = Web.at(local("web"));
 
 const sup = supervisor({
   name: "sup",
   strategy: "one_for_one",
-  intensity: 1,
-  periodMs: 60_000,
+  intensity: 0,
   children: () => [Web.child([], { name: local("web") })],
 });
 
-const program = application({ name: "program", version: "1.0.0", start: () => sup.startLink() });
+const issues = [{ message: "expected a number", path: ["price"] }];
+const nothing: StandardSchema<object> = { "~standard": { version: 1, vendor: "test", validate: () => ({ issues }) } };
 
-onDrain({ name: "state", phase: "handoff", run: () => say({ handedOver: true }) });
+const program = application({
+  name: "program",
+  version: "1.0.0",
+  ...(mode === "config" && { config: nothing }),
+  start: () => {
+    if (mode === "start") throw new Error("no power");
+    return sup.startLink();
+  },
+});
 
-const pod = await runPod(program, { managementPort: 0, hangMs: Number(process.env["HANG_MS"] ?? 10_000) });
-say({ management: pod.managementPort, port: await Web.at(local("web")).call.port() });
+readyWhen({ name: "wellness", check: () => problem });
+onDrain({
+  name: "state",
+  phase: "handoff",
+  run: async (signal) => {
+    say({ handoff: "begun" });
+    if (mode === "handoff") await once(signal, "abort");
+    say({ handoff: signal.aborted ? "cut" : "done" });
+  },
+});
+
+const pod = await runPod(program, { managementPort: Number(port), hangMs: Number(hangMs) });
+const heapMiB = Math.round(getHeapStatistics().heap_size_limit / 1_048_576);
+say({ management: pod.managementPort, port: await web.call.port(), pid: process.pid, heapMiB });

@@ -41,28 +41,27 @@ const HEAP_PERCENT = 75;
  */
 export async function runPod(application: AnyApplication, options: PodOptions = {}): Promise<Pod> {
   const { hangMs = HANG_MS, heapPercent = HEAP_PERCENT, lateMs = LATE_MS } = options;
+  const { name, version } = application;
   const print = options.print ?? ((line: string) => void process.stderr.write(`interlock: ${line}\n`));
-  const runtime = nodeRuntime;
-  // First: nothing of what follows would survive it.
-  const heap = heapPercent === false ? undefined : fitHeap(heapPercent);
-  const running = new RunningPod(application, options, print);
+  let running: RunningPod | undefined;
   try {
+    // First: nothing of what follows would survive it.
+    const heap = heapPercent === false ? undefined : fitHeap(heapPercent);
+    running = new RunningPod(application, options, print);
     running.ownSignals();
     await running.open(hangMs, lateMs);
-    print(
-      `${application.name} ${application.version} · ${memoryLine(heap)} · 1 scheduler · node ${process.version} · pid ${process.pid}`,
-    );
-    print(
-      `probes on port ${running.managementPort} · a drain takes at most ${Math.round(longestDrainMs(running.budgets) / 1_000)} s`,
-    );
+    print(`${name} ${version} · ${memoryLine(heap)} · 1 scheduler · node ${process.version} · pid ${process.pid}`);
+    const longest = Math.round(longestDrainMs(running.budgets) / 1_000);
+    print(`probes on port ${running.managementPort} · a drain takes at most ${longest} s`);
     await running.start();
+    return running;
   } catch (error) {
-    if (running.phase === "serving") {
-      print(`${application.name} cannot start: ${describe(error)}`);
-      runtime.program.halt(isUsage(error) ? podExitCodes.usage : podExitCodes.failed);
-    }
+    // Who drains has stopped the start, and ends in order.
+    if (running !== undefined && running.phase !== "serving") return running;
+    print(`${name} cannot start: ${describe(error)}`);
+    nodeRuntime.program.halt(isUsage(error) ? podExitCodes.usage : podExitCodes.failed);
+    throw error;
   }
-  return running;
 }
 
 class RunningPod implements Pod {

@@ -1,0 +1,216 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, test } from "vitest";
+
+import { podExitCodes } from "./drain/machine.ts";
+
+const fixture = fileURLToPath(new URL("pod-program.fixture.ts", import.meta.url));
+const command = [process.execPath, "--conditions=@interlock/source", fixture];
+
+interface Ports {
+  readonly management: number;
+  readonly port: number;
+  readonly pid: number;
+  readonly heapMiB: number;
+}
+
+/** The program, its lines and its end. */
+class Program {
+  readonly child: ChildProcess;
+  readonly said: object[] = [];
+  readonly told: string[] = [];
+  readonly ended: Promise<number | NodeJS.Signals | null>;
+  #changed: () => void = () => undefined;
+
+  constructor(environment: Record<string, string> = {}, wrapper: readonly string[] = []) {
+    const [file = "", ...args] = [...wrapper, ...command];
+    this.child = spawn(file, args, {
+      env: { ...process.env, NODE_OPTIONS: "", INTERLOCK_DRAIN: "settle=0.2,requests=3", ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const read = (stream: NodeJS.ReadableStream | null, line: (text: string) => void): void => {
+      if (stream === null) return;
+      createInterface(stream).on("line", (text) => {
+        line(text);
+        this.#changed();
+      });
+    };
+    read(this.child.stdout, (text) => this.said.push(JSON.parse(text) as object));
+    read(this.child.stderr, (text) => this.told.push(text));
+    this.ended = once(this.child, "close").then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
+    programs.push(this);
+  }
+
+  async until<T>(look: () => T | undefined): Promise<T> {
+    const ended = this.ended.then(() => true);
+    for (let isOver = false; ; ) {
+      const found = look();
+      if (found !== undefined) return found;
+      if (isOver) throw new Error(`It has ended: ${this.told.join("\n")}`);
+      const changed = new Promise<false>((resolve) => {
+        this.#changed = () => resolve(false);
+      });
+      isOver = await Promise.race([changed, ended]);
+    }
+  }
+
+  ports(): Promise<Ports> {
+    return this.until(() => this.said.find((one): one is Ports => "management" in one));
+  }
+
+  tells(text: string): Promise<string> {
+    return this.until(() => this.told.find((line) => line.includes(text)));
+  }
+}
+
+const programs: Program[] = [];
+afterEach(async () => {
+  for (const { child } of programs) child.kill("SIGKILL");
+  await Promise.all(programs.splice(0).map(({ ended }) => ended));
+});
+
+async function get(port: number, path: string, headers: Record<string, string> = {}) {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers });
+  const body: unknown = await response.json().catch(() => undefined);
+  return { status: response.status, connection: response.headers.get("connection"), body };
+}
+
+describe("the probes", () => {
+  test("say that it has started, is ready and lives; and why it is not ready", async () => {
+    const { management, port } = await new Program().ports();
+    for (const path of ["/startup", "/ready", "/live"])
+      expect(await get(management, path)).toMatchObject({ status: 200, body: { reasons: [] } });
+    await get(port, "/ill");
+    expect(await get(management, "/ready")).toMatchObject({
+      status: 503,
+      body: { ready: false, reasons: [{ check: "wellness", reason: "it does not feel well" }] },
+    });
+    expect(await get(management, "/live")).toMatchObject({ status: 200 });
+    expect(await get(management, "/lifecycle/status")).toMatchObject({
+      body: { application: { name: "program" }, phase: "serving", ready: false },
+    });
+    expect(await get(management, "/nothing")).toMatchObject({ status: 404 });
+  });
+});
+
+describe("the preStop hook", () => {
+  const token = { INTERLOCK_DRAIN_TOKEN: "a word" };
+
+  test("is refused without the token, and where there is none", async () => {
+    const guarded = await new Program(token).ports();
+    expect(await get(guarded.management, "/lifecycle/prestop")).toMatchObject({ status: 403 });
+    expect(await get(guarded.management, "/lifecycle/prestop", { "x-interlock-token": "a werd" })).toMatchObject({
+      status: 403,
+    });
+    const open = await new Program().ports();
+    expect(await get(open.management, "/lifecycle/prestop", { "x-interlock-token": "" })).toMatchObject({
+      status: 403,
+    });
+    expect(await get(open.management, "/lifecycle/status")).toMatchObject({ body: { phase: "serving" } });
+  });
+
+  test("waits until the pod has settled, which serves and is ready meanwhile; SIGTERM then changes nothing", async () => {
+    const program = new Program(token);
+    const { management, port } = await program.ports();
+    const hook = get(management, "/lifecycle/prestop", { "x-interlock-token": "a word" });
+    await program.tells("drain: settling");
+    const slow = get(port, "/slow");
+    expect((await get(management, "/ready")).status).toBe(200);
+    expect(await get(port, "/")).toMatchObject({ status: 200, connection: "close" });
+    expect(await hook).toMatchObject({ status: 200, body: { settled: true } });
+    program.child.kill("SIGTERM");
+    expect((await slow).status).toBe(200);
+    expect(await program.ended).toBe(podExitCodes.drained);
+    expect(program.said.slice(1)).toEqual([{ handoff: "begun" }, { handoff: "done" }, { stopped: "web" }]);
+  });
+});
+
+describe("signals", () => {
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s drains, and the program ends with 0", async (signal) => {
+    const program = new Program();
+    const { port } = await program.ports();
+    const slow = get(port, "/slow");
+    await new Promise((resolve) => setImmediate(resolve));
+    program.child.kill(signal);
+    expect((await slow).status).toBe(200);
+    expect(await program.ended).toBe(podExitCodes.drained);
+    expect(program.said.at(-1)).toEqual({ stopped: "web" });
+  });
+
+  test("the second one cuts the hand-off short", async () => {
+    const program = new Program({ MODE: "handoff" });
+    await program.ports();
+    program.child.kill("SIGTERM");
+    await program.until(() => program.said.find((one) => "handoff" in one));
+    program.child.kill("SIGTERM");
+    expect(await program.ended).toBe(podExitCodes.drained);
+    expect(program.said.slice(1)).toEqual([{ handoff: "begun" }, { handoff: "cut" }, { stopped: "web" }]);
+  });
+
+  test("the third one, and SIGQUIT, end it at once with 130", async () => {
+    const quick = new Program({ MODE: "handoff" });
+    await quick.ports();
+    quick.child.kill("SIGQUIT");
+    expect(await quick.ended).toBe(podExitCodes.interrupted);
+    const program = new Program({ INTERLOCK_DRAIN: "settle=60" });
+    const { port } = await program.ports();
+    get(port, "/endless").catch(() => undefined);
+    for (let sent = 1; sent <= 3; sent++) {
+      program.child.kill("SIGTERM");
+      if (sent < 3)
+        await program.until(() =>
+          program.told.filter((line) => line.includes("SIGTERM")).length >= sent ? true : undefined,
+        );
+    }
+    expect(await program.ended).toBe(podExitCodes.interrupted);
+  });
+});
+
+describe("a program that cannot go on", () => {
+  test("ends with 1 when its root supervisor gives up", async () => {
+    const program = new Program();
+    const { port } = await program.ports();
+    await get(port, "/crash").catch(() => undefined);
+    expect(await program.ended).toBe(podExitCodes.failed);
+    expect(program.told.join("\n")).toContain("program has given up");
+  });
+
+  test("ends with 1 when it cannot start, and with 2 when its configuration is wrong", async () => {
+    const program = new Program({ MODE: "start" });
+    expect(await program.ended).toBe(podExitCodes.failed);
+    expect(program.told.join("\n")).toContain(
+      "program cannot start: Cannot start application program: Error: no power",
+    );
+    const misconfigured = new Program({ MODE: "config" });
+    expect(await misconfigured.ended).toBe(podExitCodes.usage);
+    expect(misconfigured.told.join("\n")).toContain("price");
+    const strange = new Program({ INTERLOCK_DRAIN: "settle=soon" });
+    expect(await strange.ended).toBe(podExitCodes.usage);
+    expect(strange.told.join("\n")).toContain("Bad INTERLOCK_DRAIN");
+  });
+
+  test("ends with 1 when its probes cannot be served", async () => {
+    const other = createServer().listen(0);
+    await once(other, "listening");
+    const program = new Program({ PORT: String((other.address() as AddressInfo).port) });
+    expect(await program.ended).toBe(podExitCodes.failed);
+    expect(program.told.join("\n")).toContain("EADDRINUSE");
+    other.close();
+  });
+
+  test("is killed when its main thread hangs, and answers the kubelet until then", async () => {
+    const program = new Program({ HANG_MS: "1500", INTERLOCK_DRAIN_TOKEN: "a word" });
+    const { management, port } = await program.ports();
+    get(port, "/hang").catch(() => undefined);
+    expect((await get(management, "/ready")).status).toBe(503);
+    const hook = get(management, "/lifecycle/prestop", { "x-interlock-token": "a word" });
+    expect((await get(management, "/live")).status).toBe(200);
+    expect(await hook).toMatchObject({ status: 200, body: { settled: false } });
+    expect(await program.ended).toBe("SIGKILL");
+    expect(program.told.at(-1)).toContain("the main thread has not turned for");
+  });
+});
