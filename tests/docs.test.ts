@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 
 import { describe, expect, test } from "vitest";
 
+import { cliPage } from "../scripts/cli-page.ts";
 import { errorsPage, explanations } from "../scripts/errors-page.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -11,6 +12,10 @@ const pages = ["README.md", ...globSync("docs/**/*.md", { cwd: root }).sort()];
 
 test("docs/errors.md is what npm run errors-page writes", () => {
   expect(read("docs/errors.md")).toBe(errorsPage());
+});
+
+test("docs/cli.md is what npm run cli-page writes, from the command's own help", () => {
+  expect(read("docs/cli.md")).toBe(cliPage());
 });
 
 test("interlock explain says what npm run errors-page writes for it", () => {

@@ -1,5 +1,6 @@
 /** The command `interlock` with all that it takes. Each command's file is loaded when it is called, so that help comes at once. */
 import { Command } from "commander";
+import { exitCodes } from "./commands/exit-code.ts";
 import type { Terminal } from "./ui/terminal.ts";
 
 /** `ends` is told of the exit code when a command that has not failed ends with another than 0. */
@@ -7,7 +8,8 @@ export function interlock(terminal: Terminal, ends: (code: number) => void): Com
   const program = new Command("interlock")
     .description("Supervised TypeScript services, here and on Kubernetes.")
     .option("--verbose", "show where an error comes from")
-    .showSuggestionAfterError();
+    .showSuggestionAfterError()
+    .addHelpText("after", () => `\nExit codes: ${codes()}. All of it: docs/cli.md`);
 
   program
     .command("new")
@@ -77,6 +79,15 @@ export function interlock(terminal: Terminal, ends: (code: number) => void): Com
     .action(async (app, options) => (await import("./commands/undo.ts")).undo(app, options, terminal));
 
   program
+    .command("doctor")
+    .description("what is wrong here or on Kubernetes: each with its cause, and what to try")
+    .option("-f, --file <path>", "what the application is", "interlock.yaml")
+    .option("-n, --namespace <name>", "default: the context's")
+    .option("--context <name>", "of the kubeconfig; default: the current one")
+    .option("-o, --output <format>", "table, json or yaml", "table")
+    .action(async (options) => ends(await (await import("./commands/doctor.ts")).doctor(options, terminal)));
+
+  program
     .command("explain")
     .description("what the code of an error means, and what to try")
     .argument("[code]", "default: lists all of them")
@@ -84,4 +95,11 @@ export function interlock(terminal: Terminal, ends: (code: number) => void): Com
     .action(async (code, options) => (await import("./commands/explain.ts")).explain(code, options, terminal));
 
   return program;
+}
+
+function codes(): string {
+  const words = { timedOut: "timed out", notFound: "not found" } as Readonly<Record<string, string>>;
+  return Object.entries(exitCodes)
+    .map(([name, code]) => `${code} ${words[name] ?? name}`)
+    .join(", ");
 }

@@ -11,6 +11,17 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
+/** For people, in the order of the codes. */
+export const exitMeanings: { readonly [Name in keyof typeof exitCodes]: string } = {
+  ok: "it is done",
+  failed: "it could not be done",
+  usage: "the command, one of its options or the application's file is wrong",
+  degraded: "it was looked at, and is not as it should be",
+  timedOut: "it goes on, and takes longer than was waited for",
+  notFound: "there is no such thing",
+  interrupted: "somebody interrupted it",
+};
+
 const usage: ReadonlySet<string> = new Set([
   "INTERLOCK_APP_FILE",
   "INTERLOCK_LAUNCH_OPTION",
