@@ -28,7 +28,7 @@ export {
 export { register as registerName } from "./naming/local-names.ts";
 export { currentNode, NameBase } from "./naming/name.ts";
 export { LocalAlias } from "./process/alias.ts";
-export { IncomingCall, OpenCall, type RemoteCaller } from "./process/call.ts";
+export { IncomingCall, OpenCall, type RemoteCaller, rejectFor } from "./process/call.ts";
 export { showReason } from "./process/exit-reason.ts";
 export { KeyedMatcher } from "./process/matcher.ts";
 export { LocalMonitor, type Watcher } from "./process/monitor.ts";

@@ -333,9 +333,9 @@ export class NetKernel implements Network, Receiver {
   #established(peer: Peer, established: Shaken): void {
     const { name } = peer;
     const { local, tickMs, busyBytes, mostBytes } = this.#options;
-    const { flags, interlock, visible, creation, socket, hand } = established;
+    const { flags, visible, creation, socket, hand } = established;
     const connection = new Connection({ flags, identities: this.identities });
-    const link = new SocketLink(socket, connection, interlock, {
+    const link = new SocketLink(socket, connection, established, {
       runtime: local.runtime,
       tickMs,
       busyBytes,

@@ -35,6 +35,8 @@ export interface Link {
   readonly busy: boolean;
   /** Whether the other side understands marks: Interlock's own values. */
   readonly rich: boolean;
+  /** Whether the other side starts processes on request. */
+  readonly spawns: boolean;
   /** **Errors** `INTERLOCK_WIRE_UNENCODABLE`, `INTERLOCK_WIRE_LIMIT` for the payload. */
   send(control: ControlMessage, payload?: unknown): void;
   /** Resolves when it is not busy any more, or closed. */
@@ -369,8 +371,10 @@ export class Peer implements Route {
 
   /** Starts a process there. Only over a connection that is open. @returns what ends the interest in it. */
   startThere(from: LocalPid, what: RemoteStart, waiter: SpawnWaiter): () => void {
-    if (this.#link !== undefined) return this.spawns.start(this.#link, from, what, waiter);
-    waiter.ended("noconnection");
+    const link = this.#link;
+    if (link?.spawns === true) return this.spawns.start(link, from, what, waiter);
+    if (link === undefined) waiter.ended("noconnection");
+    else waiter.refused("notsup");
     return () => undefined;
   }
 

@@ -6,7 +6,7 @@
  * @see https://www.erlang.org/doc/apps/kernel/kernel_app#net_ticktime
  */
 import type { Runtime } from "@interlock/core";
-import type { Connection, ControlMessage, MessageSink } from "@interlock/wire";
+import type { Connection, ControlMessage, Established, MessageSink } from "@interlock/wire";
 import type { Socket } from "../ports.ts";
 import type { Link } from "./peer.ts";
 
@@ -28,6 +28,7 @@ const TICKS = 4;
 
 export class SocketLink implements Link {
   readonly rich: boolean;
+  readonly spawns: boolean;
   readonly #socket: Socket;
   readonly #connection: Connection;
   readonly #options: SocketLinkOptions;
@@ -38,10 +39,16 @@ export class SocketLink implements Link {
   #silent = 0;
   #timer: unknown;
 
-  constructor(socket: Socket, connection: Connection, rich: boolean, options: SocketLinkOptions) {
+  constructor(
+    socket: Socket,
+    connection: Connection,
+    { interlock, spawns }: Pick<Established, "interlock" | "spawns">,
+    options: SocketLinkOptions,
+  ) {
     this.#socket = socket;
     this.#connection = connection;
-    this.rich = rich;
+    this.rich = interlock;
+    this.spawns = spawns;
     this.#options = options;
     this.#timer = options.runtime.timers.set(this.#tick, options.tickMs / TICKS);
   }

@@ -1,6 +1,6 @@
 /** Calling functions of another node, by Erlang's erpc. @see erpc(3) */
-import { type ExitReason, InterlockError, type LocalNode, type NodeName } from "@interlock/core";
-import { callerOf, type Reference } from "@interlock/core/distribution";
+import { type ExitReason, InterlockError, type NodeName, ProcessExit } from "@interlock/core";
+import { callerOf, type Reference, rejectFor } from "@interlock/core/distribution";
 import { atom, Tuple } from "@interlock/wire";
 import { ClusterError } from "../errors.ts";
 import { ErlangError, reasonFromTerm } from "../node/exit-terms.ts";
@@ -45,7 +45,7 @@ export function onNode<F extends Readonly<Record<string, (...args: any[]) => unk
   });
 }
 
-export async function callRemote(
+export function callRemote(
   to: NodeName,
   module: string,
   operation: string,
@@ -54,76 +54,72 @@ export async function callRemote(
 ): Promise<unknown> {
   const { node, pid } = callerOf();
   const target = `${module}:${operation}/${args.length} on ${to}`;
-  if (to === node.name) return callHere(node, module, operation, args);
-  const peer = node.network?.routeTo(to) as Peer | undefined;
-  if (peer === undefined || !(await peer.opened()))
-    throw new InterlockError("INTERLOCK_NOCONNECTION", `Cannot call ${target}: there is no connection`, { target });
-  signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
-    const over = (): void => {
+    let isOver = false;
+    let forget: () => void = () => undefined;
+    const over = (outcome: Outcome): void => {
+      if (isOver) return;
+      isOver = true;
       limit.cancel();
       signal?.removeEventListener("abort", aborted);
       forget();
+      // A rejection that nobody awaits is the caller's, not the socket's.
+      if ("error" in outcome) rejectFor(pid.process, reject, outcome.error);
+      else resolve(outcome.value);
     };
-    const failed = (error: Error): void => {
-      over();
-      reject(error);
-    };
-    const aborted = (): void =>
-      failed(
-        new InterlockError(
-          "INTERLOCK_ABORTED",
-          `The call of ${target} was aborted`,
-          { target, request: operation },
-          { cause: signal?.reason },
-        ),
-      );
-    const limit = node.after(timeoutMs, () =>
-      failed(
-        new InterlockError("INTERLOCK_CALL_TIMEOUT", `${target} had no answer within ${timeoutMs} ms`, {
-          target,
-          request: operation,
-          timeoutMs,
-        }),
-      ),
-    );
+    const aborted = (): void => over({ error: abortedCall(target, operation, signal?.reason) });
+    const limit = node.after(timeoutMs, () => over({ error: timedOut(target, operation, timeoutMs) }));
     signal?.addEventListener("abort", aborted, { once: true });
-    let forget: () => void = () => undefined;
-    try {
-      forget = peer.startThere(
-        pid,
-        {
-          module: atom("erpc"),
-          function: atom("execute_call"),
-          args: (ref: Reference) => [ref, atom(module), atom(operation), args],
-        },
-        {
-          refused: (why) => failed(remoteError(target, "not_started", why)),
-          ended: (reason) => {
-            const outcome = outcomeOf(target, reason);
-            if ("error" in outcome) return failed(outcome.error);
-            over();
-            resolve(outcome.value);
-          },
-        },
-      );
-    } catch (error) {
-      failed(error as Error);
-    }
+    if (signal?.aborted === true) return aborted();
+    if (to === node.name) return void callHere(target, module, operation, args).then(over);
+    const peer = node.network?.routeTo(to) as Peer | undefined;
+    const start = (): void => {
+      const what = {
+        module: atom("erpc"),
+        function: atom("execute_call"),
+        args: (ref: Reference) => [ref, atom(module), atom(operation), args],
+      };
+      const waiter = {
+        refused: (why: string) => over({ error: remoteError(target, "not_started", why) }),
+        ended: (reason: ExitReason) => over(outcomeOf(target, reason)),
+      };
+      try {
+        forget = (peer as Peer).startThere(pid, what, waiter);
+      } catch (error) {
+        over({ error: error as Error }); // What it is called with has no external form.
+      }
+    };
+    void (peer?.opened() ?? Promise.resolve(false)).then((isOpen) => {
+      if (!isOpen) over({ error: noConnection(target) });
+      else if (!isOver) start();
+    });
   });
 }
 
 /** The node's own functions run where they are. */
-async function callHere(
-  node: LocalNode,
-  module: string,
-  operation: string,
-  args: readonly unknown[],
-): Promise<unknown> {
+async function callHere(target: string, module: string, operation: string, args: readonly unknown[]): Promise<Outcome> {
   const called = offeredFunction(offeredModule(module), operation);
-  if (called === undefined)
-    throw remoteError(`${module}:${operation}/${args.length} on ${node.name}`, "error", "undef");
-  return called(...args);
+  if (called === undefined) return { error: remoteError(target, "error", "undef") };
+  try {
+    return { value: await called(...args) };
+  } catch (error) {
+    if (error instanceof ProcessExit) return { error: remoteError(target, "exit", error.reason) };
+    return { error: remoteError(target, error instanceof Error ? "error" : "throw", error) };
+  }
+}
+
+function timedOut(target: string, request: string, timeoutMs: number): InterlockError<"INTERLOCK_CALL_TIMEOUT"> {
+  const text = `${target} had no answer within ${timeoutMs} ms`;
+  return new InterlockError("INTERLOCK_CALL_TIMEOUT", text, { target, request, timeoutMs });
+}
+
+function abortedCall(target: string, request: string, cause: unknown): InterlockError<"INTERLOCK_ABORTED"> {
+  return new InterlockError("INTERLOCK_ABORTED", `The call of ${target} was aborted`, { target, request }, { cause });
+}
+
+function noConnection(target: string): InterlockError<"INTERLOCK_NOCONNECTION"> {
+  const text = `Cannot call ${target}: there is no connection`;
+  return new InterlockError("INTERLOCK_NOCONNECTION", text, { target });
 }
 
 type Outcome = { readonly value: unknown } | { readonly error: Error };

@@ -29,11 +29,15 @@ export const HANDSHAKE_23: bigint = bit(24);
 const UNLINK_ID = bit(25);
 /** Stands for all that OTP 25 requires. The documentation says bit 36; OTP's nodes set and look at bit 26. */
 export const MANDATORY_25_DIGEST: bigint = bit(26);
-const SPAWN = bit(32);
+export const SPAWN: bigint = bit(32);
 /** The peer has no name yet and asks for one. */
 export const NAME_ME: bigint = bit(33);
 const V4_NC = bit(34);
 const ALIAS = bit(35);
+/** OTP 28: ALTACT_SIG_SEND in the place of ALIAS_SEND, for messages with priority, and for exit signals to an alias. */
+export const ALTACT_SIG: bigint = bit(37);
+/** OTP 29, which sends them to those as well that do not say so. */
+export const NATIVE_RECORDS: bigint = bit(38);
 /** Interlock's own: the node writes and reads values with marks (docs/decisions/0006-interlock-flag.md). */
 export const INTERLOCK: bigint = bit(62);
 
@@ -70,6 +74,8 @@ export const HIDDEN_NODE_FLAGS: bigint =
   SPAWN |
   V4_NC |
   ALIAS |
+  ALTACT_SIG |
+  NATIVE_RECORDS |
   INTERLOCK;
 
 /** What this package implements, for a node that the others see. */

@@ -9,7 +9,7 @@
  * `refused` with a WireError, the last event there is; nothing is thrown, whatever the peer sends.
  */
 import { WireError } from "../errors.ts";
-import { HANDSHAKE_23, INTERLOCK, meantFlags, missingFlags, NAME_ME, PUBLISHED } from "./flags.ts";
+import { HANDSHAKE_23, INTERLOCK, meantFlags, missingFlags, NAME_ME, PUBLISHED, SPAWN } from "./flags.ts";
 import {
   badMessage,
   decodeAcknowledgement,
@@ -65,6 +65,8 @@ export interface Established {
   readonly visible: boolean;
   /** Whether the peer is an Interlock node: values keep their marks. */
   readonly interlock: boolean;
+  /** Whether the peer starts processes on request. */
+  readonly spawns: boolean;
   /** Bytes behind the handshake: the first of the connection. */
   readonly rest: Uint8Array;
 }
@@ -358,6 +360,7 @@ export class Handshake {
       flags,
       visible: (theirs & PUBLISHED) !== 0n,
       interlock: (flags & INTERLOCK) !== 0n,
+      spawns: (flags & SPAWN) !== 0n,
       rest,
     });
   }
