@@ -65,7 +65,7 @@ describeNetsplits("a cluster", () => {
     await town.network.cut("c", "b", "reset");
     await town.untilStates("a", "a up, b up, c down");
     await town.untilStates("c", "a down, b down, c up");
-    expect([town.lossOf("a", "c"), town.lossOf("c", "a")]).toEqual(["connection closed", "connection closed"]);
+    expect([town.lossOf("a", "c"), town.lossOf("c", "a")]).toEqual(["connection_closed", "connection_closed"]);
     await town.writeBy("a", "c");
     await town.enterBy("a", "c");
     await town.network.heal();

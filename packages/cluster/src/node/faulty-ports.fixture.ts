@@ -2,7 +2,7 @@
 import { nodePorts, type Ports, type Socket, type SocketEvents } from "../ports.ts";
 
 /** Ports whose connections can be made a black hole: nothing gets through, and nobody is told. */
-export function muffled(): { readonly ports: Ports; mute(): void } {
+export function muffled(inner: Ports = nodePorts): { readonly ports: Ports; mute(): void } {
   let muted = false;
   const wrap = (socket: Socket): Socket => ({
     get remote() {
@@ -18,9 +18,9 @@ export function muffled(): { readonly ports: Ports; mute(): void } {
     destroy: () => socket.destroy(),
   });
   const ports: Ports = {
-    ...nodePorts,
-    dial: async (to, signal, tls) => wrap(await nodePorts.dial(to, signal, tls)),
-    listen: (at, accepted, tls) => nodePorts.listen(at, (socket) => accepted(wrap(socket)), tls),
+    ...inner,
+    dial: async (to, signal, tls) => wrap(await inner.dial(to, signal, tls)),
+    listen: (at, accepted, tls) => inner.listen(at, (socket) => accepted(wrap(socket)), tls),
   };
   return {
     ports,

@@ -52,7 +52,10 @@ export interface NodeEvent {
   readonly type: "nodeup" | "nodedown";
   readonly node: NodeName;
   readonly visible: boolean;
-  /** Of a nodedown: why. */
+  /**
+   * Of a nodedown, why: `connection_closed`, `net_tick_timeout`, `disconnect` or `net_kernel_terminated`, as OTP's
+   * `net_kernel:monitor_nodes/2` has it, or words on what went wrong.
+   */
   readonly reason?: string;
 }
 
@@ -198,7 +201,7 @@ export class NetKernel implements Network, Receiver {
   stop(): void {
     this.#stopped = true;
     for (const name of [...this.#dials.keys()]) this.#callOff(name);
-    for (const { link } of [...this.#up.values()]) link.close("the node stops");
+    for (const { link } of [...this.#up.values()]) link.close("net_kernel_terminated");
     for (const socket of this.#shaking) socket.destroy();
   }
 

@@ -104,7 +104,7 @@ export class SocketLink implements Link {
   };
 
   onClosed(error: Error | undefined): void {
-    this.#end("connection closed", error);
+    this.#end("connection_closed", error);
   }
 
   close(reason: string): void {
