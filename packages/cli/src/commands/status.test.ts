@@ -69,7 +69,7 @@ describe("interlock status", () => {
     ]);
   });
 
-  test("watching, it writes a line for each change and none without one", async () => {
+  test("watching, it writes a line for each change and none without one, and goes on when the API server is away for a while", async () => {
     const given = new TestTerminal();
     await deployed(given.server, good);
     const end = new AbortController();
@@ -87,6 +87,7 @@ describe("interlock status", () => {
             path: "/api/v1/namespaces/shop/pods/bank-b",
           });
         if (looks === 4) end.abort();
+        if (looks === 2) throw new Error("connect ECONNREFUSED");
         return request.call(given.server, one);
       },
     };
@@ -96,6 +97,7 @@ describe("interlock status", () => {
       "2 of 2 pods ready",
       "1 of 2 pods ready",
     ]);
+    expect(given.talk.text).toContain("connect ECONNREFUSED");
   });
 
   test("ends as not found when there is no such application", async () => {

@@ -1,5 +1,6 @@
 /** `interlock status`: how the application on Kubernetes is, once or as it changes. */
 import { nodeRuntime } from "@interlock/core";
+import { isKubernetesError } from "@interlock/kubernetes";
 import { type AppState, appState, type PodState } from "../inspect/app-state.ts";
 import { readApp } from "../inspect/read-app.ts";
 import { whichApp } from "../inspect/which-app.ts";
@@ -20,6 +21,8 @@ export interface StatusOptions {
 }
 
 const LOOK_MS = 1_000;
+/** What an API server that is restarted, or has too much to do, answers for a while. */
+const passing = ["INTERLOCK_KUBERNETES_UNREACHABLE", "INTERLOCK_KUBERNETES_THROTTLED"] as const;
 /** Back to the first line, and nothing below it. */
 const AGAIN = "\u001B[H\u001B[J";
 
@@ -45,7 +48,12 @@ export async function status(named: string | undefined, options: StatusOptions, 
         else if (line !== before) out.write(`${line}\n`);
         before = line;
         await new Promise<void>((resolve) => void api.runtime.timers.set(() => resolve(), LOOK_MS));
-        state = await look();
+        state = await look().catch((error: unknown) => {
+          // Whoever watches a rollout wants to see the rest of it.
+          if (!isKubernetesError(error, ...passing)) throw error;
+          terminal.talk.write(`${signs.waiting(terminal.talk)} ${error.message}\n`);
+          return state;
+        });
       }
     }
     return state.degraded ? exitCodes.degraded : exitCodes.ok;

@@ -214,8 +214,13 @@ async function addressesFound({ app, connection: { api }, namespace }: Known): P
 
 function readinessFound(state: AppState | Error): Found {
   if (state instanceof Error) return skipped("there are no pods");
-  const unready = state.pods.filter(({ state: is }) => is !== "ready" && is !== "draining");
-  if (unready.length === 0) return good("no pod has a reason not to be ready");
+  const starting = state.pods.filter(({ reasons, state: is }) => is === "starting" && reasons.length === 0);
+  const unready = state.pods.filter(
+    (pod) => pod.state !== "ready" && pod.state !== "draining" && !starting.includes(pod),
+  );
+  // That takes its time; one that does not come up has a reason sooner or later.
+  if (unready.length === 0)
+    return good(starting.length === 0 ? "no pod has a reason not to be ready" : `${starting.length} pods are starting`);
   const why = unready.map(
     ({ name, reasons, state: is }) => `${name} is ${is}: ${reasons.join("; ") || "it does not say why"}`,
   );
