@@ -7,7 +7,7 @@
 import { writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { isMainThread, Worker, workerData } from "node:worker_threads";
-import { beat, watchBeats } from "@interlock/kubernetes/heartbeat";
+import { beat, killProgram, watchBeats } from "@interlock/kubernetes/heartbeat";
 
 interface Lifeline {
   readonly lifelineFd: number;
@@ -42,7 +42,7 @@ function watch({ beats, graceMs, hangMs, lifelineFd }: Lifeline): void {
   const line = new Socket({ fd: lifelineFd, readable: true, writable: false });
   line.on("error", () => line.destroy());
   line.once("close", () => {
-    setTimeout(() => process.kill(process.pid, "SIGKILL"), graceMs);
+    setTimeout(killProgram, graceMs);
     process.kill(process.pid, "SIGTERM");
   });
   line.resume();
@@ -53,7 +53,7 @@ function watch({ beats, graceMs, hangMs, lifelineFd }: Lifeline): void {
       writeSync(STDERR_FD, `The main thread has not turned for ${hangMs} ms: this node is ended.\n`);
     } finally {
       // Also when nobody reads any more.
-      process.kill(process.pid, "SIGKILL");
+      killProgram();
     }
   });
 }

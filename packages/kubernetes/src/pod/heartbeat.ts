@@ -3,6 +3,8 @@
  * them can end the program. Runs where there is no Runtime, and imports nothing but Node.js: every node of a launcher loads it.
  */
 import { url as debuggerUrl } from "node:inspector";
+import { setFlagsFromString } from "node:v8";
+import { Script } from "node:vm";
 
 export const BEAT_MS = 500;
 /** Instead of a number of beats: somebody has a debugger open and may halt the main thread for as long as they like. */
@@ -36,4 +38,16 @@ export function watchBeats(beats: Int32Array, missing: (forMs: number) => void):
     last = now;
     missing(missed * BEAT_MS);
   }, BEAT_MS);
+}
+
+/**
+ * Ends this program at once, from any of its threads and whatever the main one does.
+ *
+ * The kernel does not give PID 1 of a container a signal from within that it has no handler for, SIGKILL neither; an
+ * instruction that traps ends that one, too. `process.abort()` is not there for threads.
+ */
+export function killProgram(): void {
+  process.kill(process.pid, "SIGKILL");
+  setFlagsFromString("--allow-natives-syntax");
+  new Script("%SystemBreak()").runInThisContext();
 }

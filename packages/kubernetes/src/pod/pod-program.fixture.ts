@@ -1,4 +1,5 @@
 /** The program of a pod for tests: a web server in a tree. What is asked of it, it does: hang, crash, take its time. */
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -19,6 +20,8 @@ const Web = genServer({
       if (request.url === "/hang") for (;;);
       if (request.url === "/crash") web.cast.crash();
       if (request.url === "/ill") problem = "it does not feel well";
+      // A grandchild that ends after its parent: then it is a child of PID 1.
+      if (request.url === "/orphan") spawn("sh", ["-c", "(sleep 0.2; exit 3) & exit 0"], { stdio: "ignore" });
       if (request.url === "/slow") setTimeout(() => response.end("slow"), 300);
       else if (request.url !== "/endless") response.end("hello");
     });

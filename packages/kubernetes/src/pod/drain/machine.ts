@@ -45,7 +45,7 @@ export interface DrainState {
   readonly exitCode: number;
 }
 
-/** What a program's end says. A program that the watchdog or the kernel has killed has 137. */
+/** What a program's end says. One that hangs has 133 as PID 1 of its container, else 137. */
 export const podExitCodes = {
   /** Drained. */
   drained: 0,

@@ -8,7 +8,7 @@ import { writeSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { watchBeats } from "../heartbeat.ts";
+import { killProgram, watchBeats } from "../heartbeat.ts";
 import {
   type Answer,
   type Answered,
@@ -98,7 +98,7 @@ function serve(main: MessagePort, options: ThreadOptions): void {
       try {
         writeSync(STDERR_FD, `interlock: the main thread has not turned for ${forMs} ms: the program is ended\n`);
       } finally {
-        process.kill(process.pid, "SIGKILL");
+        killProgram();
       }
     });
   });

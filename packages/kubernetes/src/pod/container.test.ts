@@ -1,0 +1,113 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, describe, expect, test } from "vitest";
+
+import { podExitCodes } from "./drain/machine.ts";
+import { Program } from "./running-program.fixture.ts";
+
+const MIB = 1_048_576;
+const group = `/sys/fs/cgroup/memory/interlock-test-${process.pid}`;
+
+/** A memory group of this machine with that limit. */
+function limited(limitMiB: number): boolean {
+  try {
+    mkdirSync(group);
+    writeFileSync(`${group}/memory.limit_in_bytes`, String(limitMiB * MIB));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const hasMemoryGroup = limited(256);
+afterAll(async () => {
+  // The kernel takes a moment to see that nobody is in it any more.
+  for (let tries = 0; hasMemoryGroup && tries < 50; tries++)
+    try {
+      return rmdirSync(group);
+    } catch {
+      await pause(100);
+    }
+});
+
+const within = ["sh", "-c", `echo $$ > ${group}/cgroup.procs; exec "$0" "$@"`];
+const skipped = hasMemoryGroup ? "" : " (skipped: no memory group of cgroup v1 can be made here)";
+
+describe.skipIf(!hasMemoryGroup)(`in a container with 256 MiB${skipped}`, () => {
+  test("the heap is three quarters of it, in the same process", async () => {
+    const program = new Program({}, within);
+    const { heapMiB, pid } = await program.ports();
+    expect(await program.tells("memory limit")).toContain("memory limit 256 MiB · heap 192 MiB · 1 scheduler");
+    // V8 adds its young generation.
+    expect(heapMiB).toBeGreaterThanOrEqual(192);
+    expect(heapMiB).toBeLessThan(256);
+    expect(pid).toBe(program.child.pid);
+    program.child.kill("SIGTERM");
+    expect(await program.ended).toBe(podExitCodes.drained);
+  });
+
+  test("a heap that was asked for stays as it is", async () => {
+    const program = new Program({ NODE_OPTIONS: "--max-old-space-size=100" }, within);
+    const { heapMiB } = await program.ports();
+    expect(heapMiB).toBeLessThan(120);
+    expect(await program.tells("memory limit")).toContain("(by a flag)");
+  });
+});
+
+const unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+const canUnshare = process.getuid?.() === 0 && spawnSync("unshare", [...unshare.slice(1), "true"]).status === 0;
+
+/** The programs that are children of `pid`. */
+function childrenOf(pid: number): readonly { readonly pid: number; readonly state: string }[] {
+  return readdirSync("/proc").flatMap((entry) => {
+    try {
+      const [, state = "", parent] = /\) (\S) (\d+) /.exec(readFileSync(`/proc/${entry}/stat`, "utf8")) ?? [];
+      return Number(parent) === pid ? [{ pid: Number(entry), state }] : [];
+    } catch {
+      return []; // No process, or none any more.
+    }
+  });
+}
+
+describe.skipIf(!canUnshare)(
+  `as PID 1${canUnshare ? "" : " (skipped: a PID namespace needs root and unshare)"}`,
+  () => {
+    /** Its PID outside of its namespace. */
+    function outsideOf(program: Program): number {
+      const [child] = childrenOf(program.child.pid ?? 0);
+      return child?.pid ?? 0;
+    }
+
+    test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s drains it", async (signal) => {
+      const program = new Program({}, unshare);
+      expect((await program.ports()).pid).toBe(1);
+      process.kill(outsideOf(program), signal);
+      expect(await program.ended).toBe(podExitCodes.drained);
+      expect(program.said.at(-1)).toEqual({ stopped: "web" });
+    });
+
+    test("SIGQUIT ends it at once", async () => {
+      const program = new Program({}, unshare);
+      await program.ports();
+      process.kill(outsideOf(program), "SIGQUIT");
+      expect(await program.ended).toBe(podExitCodes.interrupted);
+    });
+
+    test("it ends itself when it hangs, although no signal from within its container could", async () => {
+      const program = new Program({ HANG_MS: "1000" }, unshare);
+      const { port } = await program.ports();
+      fetch(`http://127.0.0.1:${port}/hang`).catch(() => undefined);
+      // unshare passes on how its child ended.
+      expect(await program.ended).toBe("SIGTRAP");
+    });
+
+    test("what its children leave behind stays as a zombie: Node.js waits for its own children only", async () => {
+      const program = new Program({}, unshare);
+      const { port } = await program.ports();
+      await fetch(`http://127.0.0.1:${port}/orphan`);
+      const outside = outsideOf(program);
+      while (!childrenOf(outside).some(({ state }) => state === "Z")) await pause(50);
+    });
+  },
+);
