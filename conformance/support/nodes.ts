@@ -4,7 +4,7 @@ import type { LocalPid } from "@interlock/core/distribution";
 
 import type { TestNode } from "../../packages/cluster/src/node/nodes.fixture.ts";
 
-export { dammed } from "../../packages/cluster/src/node/faulty-ports.fixture.ts";
+export { dammed, muffled } from "../../packages/cluster/src/node/faulty-ports.fixture.ts";
 export { nextEvent, TestCluster, type TestNode } from "../../packages/cluster/src/node/nodes.fixture.ts";
 
 /** What the processes of these tests say to each other. */
