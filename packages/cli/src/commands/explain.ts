@@ -87,9 +87,9 @@ export function nearest(name: string, names: readonly string[]): readonly string
 /** Of Levenshtein: how many letters have to be put in, taken out or changed. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (const [at, letter] of [...a].entries()) {
+  for (const [at, letter] of Array.from(a).entries()) {
     const next = [at + 1];
-    for (const [to, other] of [...b].entries())
+    for (const [to, other] of Array.from(b).entries())
       next.push(Math.min((next[to] ?? 0) + 1, (row[to + 1] ?? 0) + 1, (row[to] ?? 0) + (letter === other ? 0 : 1)));
     row = next;
   }

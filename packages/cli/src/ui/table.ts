@@ -5,7 +5,7 @@ const GAP = "  ";
 
 /** How many columns a text takes, without its colours. */
 export function widthOf(text: string): number {
-  return [...stripVTControlCharacters(text)].length;
+  return Array.from(stripVTControlCharacters(text)).length;
 }
 
 /**
@@ -29,7 +29,9 @@ export function table(rows: readonly (readonly string[])[], width: number = Numb
 
 function cut(text: string, width: number): string {
   if (widthOf(text) <= width) return text;
-  return `${[...stripVTControlCharacters(text)].slice(0, Math.max(0, width - 1)).join("")}…`;
+  return `${Array.from(stripVTControlCharacters(text))
+    .slice(0, Math.max(0, width - 1))
+    .join("")}…`;
 }
 
 /** The words of a text in lines of at most `width`, each behind `indent`. */
