@@ -855,6 +855,14 @@ funs() ->
     same(Fun),
     eq(8, (ask({echo, Fun}))(1)).
 
+%% native records of OTP 29 come back as they were
+native_records() ->
+    Record = <<131, 67, 2:32, 1, 119, 2, "nr", 119, 5, "point", 119, 1, $x, 119, 1, $y, 70, 1.0/float, 106>>,
+    try binary_to_term(Record) of
+        Point -> same(Point), same([Point, {Point, #{Point => Point}}])
+    catch error:badarg -> true = list_to_integer(erlang:system_info(otp_release)) < 29
+    end.
+
 %% terms that are nested a thousand deep come back as they were
 deep() ->
     Nest = fun(Wrap) -> nest(Wrap, 1000) end,

@@ -9,6 +9,7 @@ export {
   Float,
   Fun,
   ImproperList,
+  NativeRecord,
   Port,
   Tuple,
   tuple,

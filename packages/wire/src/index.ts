@@ -38,6 +38,7 @@ export {
   Fun,
   type Identities,
   ImproperList,
+  NativeRecord,
   Port,
   Tuple,
   tuple,

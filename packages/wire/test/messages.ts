@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { Connection, type ConnectionOptions } from "../src/distribution/connection.ts";
 import { type ControlMessage, hasPayload } from "../src/distribution/control-message.ts";
 import { type Atom, atom } from "../src/term/atom.ts";
-import { Binary, Charlist, ErlangPid, ErlangReference, tuple } from "../src/term/erlang.ts";
+import { Binary, Charlist, ErlangPid, ErlangReference, NativeRecord, tuple } from "../src/term/erlang.ts";
 
 export type Message = readonly [control: ControlMessage, payload: unknown];
 
@@ -29,6 +29,9 @@ export const terms: fc.Arbitrary<unknown> = fc.letrec<{ term: unknown }>((tie) =
     fc.uint8Array({ maxLength: 20 }).map((bytes) => new Binary(bytes)),
     fc.constant(new Charlist("bytes")),
     fc.array(tie("term"), { maxLength: 4 }).map((elements) => tuple(...elements)),
+    fc
+      .tuple(atoms, atoms, fc.boolean(), fc.array(fc.tuple(atoms, tie("term")), { maxLength: 3 }))
+      .map(([module, name, exported, fields]) => new NativeRecord(module, name, exported, new Map(fields))),
   ),
 })).term;
 
@@ -47,7 +50,7 @@ function between<const Type extends string>(...types: Type[]) {
 const controls = fc.oneof(
   traced(fc.record({ type: fc.constant("SEND"), to: pids })),
   traced(between("SEND_SENDER", "PAYLOAD_EXIT", "PAYLOAD_EXIT2")),
-  traced(fc.record({ type: fc.constant("ALIAS_SEND"), from: pids, to: references })),
+  traced(fc.record({ type: fc.constantFrom("ALIAS_SEND", "ALIAS_EXIT2"), from: pids, to: references })),
   traced(fc.record({ type: fc.constant("REG_SEND"), from: pids, to: atoms })),
   between("LINK", "UNLINK", "GROUP_LEADER"),
   fc.record({

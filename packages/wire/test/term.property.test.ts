@@ -4,12 +4,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { decode, encode, type ReaderOptions, WireError } from "../src/index.ts";
-import { exactTerm, markedValue, naturalValue } from "./values.ts";
+import { exactTerm, markedValue, naturalValue, withRecords } from "./values.ts";
 
 const profiles = [
-  { name: "natural", options: { profile: "natural" }, values: naturalValue },
-  { name: "natural with marks", options: { profile: "natural", marks: true }, values: markedValue },
-  { name: "exact", options: { profile: "exact" }, values: exactTerm },
+  { name: "natural", options: { profile: "natural" }, values: withRecords(naturalValue) },
+  { name: "natural with marks", options: { profile: "natural", marks: true }, values: withRecords(markedValue) },
+  { name: "exact", options: { profile: "exact" }, values: withRecords(exactTerm) },
 ] as const;
 
 /** The value, or the package's own refusal; anything else that is thrown is a mistake. */

@@ -11,6 +11,7 @@ import {
   ErlangReference,
   Float,
   ImproperList,
+  NativeRecord,
   Port,
   Tuple,
   tuple,
@@ -199,3 +200,11 @@ export const withoutForm: readonly unknown[] = [
   new Error("no"),
   new Tuple([() => 1]),
 ];
+
+/** Some of the values, and native records of them: of OTP 29, so that not every Erlang can read them. */
+export function withRecords(values: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
+  const record = fc
+    .tuple(anyAtom, anyAtom, fc.boolean(), fc.array(fc.tuple(anyAtom, values), { maxLength: 4 }))
+    .map(([module, name, exported, fields]) => new NativeRecord(module, name, exported, new Map(fields)));
+  return fc.oneof({ arbitrary: values, weight: 9 }, record, fc.tuple(values, record));
+}

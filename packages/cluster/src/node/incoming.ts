@@ -59,6 +59,13 @@ export function receive(node: Receiver, peer: Peer, control: ControlMessage, pay
       return toProcess(node, peer, node.named(nameOf(control.to)), payload);
     case "ALIAS_SEND":
       return toAlias(node, peer, control.to, payload);
+    case "ALIAS_EXIT2": {
+      // OTP: an alias that is good for one message is none the less good for that.
+      const alias = localReference(node, control.to);
+      const process = alias instanceof LocalAlias ? alias.process : undefined;
+      if (process === undefined) return;
+      return exitFrom(control.from as RemotePid, process, reasonIn(control, payload, node.isExact(process)));
+    }
     case "LINK":
       return link(peer, control.from as RemotePid, control.to as LocalPid);
     case "UNLINK_ID": {
@@ -174,8 +181,12 @@ export interface CallerAddress {
   readonly tag: unknown;
 }
 
+function localReference(node: Receiver, ref: unknown): unknown {
+  return ref instanceof RemoteReference ? node.identities.localReference(ref.words) : ref;
+}
+
 function toAlias(node: Receiver, peer: Peer, ref: unknown, payload: Payload): void {
-  const known = ref instanceof RemoteReference ? node.identities.localReference(ref.words) : ref;
+  const known = localReference(node, ref);
   if (known instanceof AnswerSlot) return known.take(replyValue(payload("natural")));
   if (known instanceof LocalAlias) return toProcess(node, peer, known.receiver(), payload);
   const number = numberIn(ref);

@@ -41,8 +41,10 @@ export function spawnRequested(
   peer.answer({ type: "SPAWN_REPLY", ref, to: from, flags, result: process.pid });
 }
 
-/** Options that say how Erlang is to run the process: known, and without meaning here. */
-const tuning: ReadonlySet<string> = new Set([
+/** OTP's options. All but the first two say how Erlang is to run the process: without meaning here. */
+const spawnOptions: ReadonlySet<string> = new Set([
+  "link",
+  "monitor",
   "async_dist",
   "fullsweep_after",
   "max_heap_size",
@@ -52,16 +54,16 @@ const tuning: ReadonlySet<string> = new Set([
   "priority",
 ]);
 
-/** The names of the options; undefined when one is none of OTP's. */
+/** The names of the options, which stand alone or in a pair with their values; undefined when one is none of OTP's. */
 function optionsOf(options: unknown): ReadonlySet<string> | undefined {
   if (!Array.isArray(options)) return undefined;
-  const names = options.map((option: unknown) => {
-    if (option instanceof Atom) return option.name === "link" || option.name === "monitor" ? option.name : undefined;
-    if (!(option instanceof Tuple) || option.elements.length !== 2) return undefined;
-    const [name] = option.elements;
-    return name instanceof Atom && (name.name === "monitor" || tuning.has(name.name)) ? name.name : undefined;
-  });
-  return names.includes(undefined) ? undefined : new Set(names as readonly string[]);
+  const names = new Set<string>();
+  for (const option of options as readonly unknown[]) {
+    const name: unknown = option instanceof Tuple ? option.elements[0] : option;
+    if (!(name instanceof Atom) || !spawnOptions.has(name.name)) return undefined;
+    names.add(name.name);
+  }
+  return names;
 }
 
 type Run = (self: Self<unknown>) => Promise<void>;

@@ -35,6 +35,11 @@ export class LocalAlias<M = never> extends Reference implements Alias<M> {
     this.#used = used;
   }
 
+  /** Whose it is, as long as it is one. */
+  get process(): Process | undefined {
+    return this.#process;
+  }
+
   /** Whom a message goes to now. */
   receiver(): Process | undefined {
     const process = this.#process;

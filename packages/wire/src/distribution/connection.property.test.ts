@@ -9,7 +9,7 @@ import { atom } from "../term/atom.ts";
 import { Binary, ErlangPid, tuple } from "../term/erlang.ts";
 import { Connection } from "./connection.ts";
 import { hasPayload } from "./control-message.ts";
-import { DIST_HDR_ATOM_CACHE, FRAGMENTS, INTERLOCK, VISIBLE_NODE_FLAGS } from "./flags.ts";
+import { ALTACT_SIG, DIST_HDR_ATOM_CACHE, FRAGMENTS, INTERLOCK, VISIBLE_NODE_FLAGS } from "./flags.ts";
 
 /** Bytes of which no two parts are alike. */
 function pattern(length: number): Binary {
@@ -22,6 +22,7 @@ const forms: readonly (readonly [string, bigint])[] = [
   ["with an atom cache", VISIBLE_NODE_FLAGS & ~FRAGMENTS],
   ["with an atom cache and OTP's fragments", VISIBLE_NODE_FLAGS & ~INTERLOCK],
   ["with an atom cache and larger fragments", VISIBLE_NODE_FLAGS],
+  ["to OTP 27", VISIBLE_NODE_FLAGS & ~INTERLOCK & ~ALTACT_SIG],
 ];
 
 for (const [form, flags] of forms) {

@@ -1,13 +1,22 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { type Message, me, received, send, written, you } from "../../test/messages.ts";
 import { WireError } from "../errors.ts";
 import { atom } from "../term/atom.ts";
-import { Binary, ErlangReference, tuple } from "../term/erlang.ts";
+import { encode } from "../term/codec.ts";
+import { Binary, ErlangReference, NativeRecord, type Tuple, tuple } from "../term/erlang.ts";
 import { AtomCacheSender, CACHE_SLOTS } from "./atom-cache.ts";
 import { Connection } from "./connection.ts";
 import type { ControlMessage } from "./control-message.ts";
-import { DIST_HDR_ATOM_CACHE, EXIT_PAYLOAD, FRAGMENTS, SEND_SENDER, VISIBLE_NODE_FLAGS } from "./flags.ts";
+import {
+  ALTACT_SIG,
+  DIST_HDR_ATOM_CACHE,
+  EXIT_PAYLOAD,
+  FRAGMENTS,
+  NATIVE_RECORDS,
+  SEND_SENDER,
+  VISIBLE_NODE_FLAGS,
+} from "./flags.ts";
 
 test("a getter that throws, and one that sends itself, leave the connection as it was", () => {
   const sender = new Connection({ flags: VISIBLE_NODE_FLAGS });
@@ -165,4 +174,70 @@ test("atoms with names of more than 255 bytes and shorter ones stand in one head
   const list = [atom("é".repeat(200)), atom("short"), atom("🙂".repeat(255)), atom("")];
   const flags = VISIBLE_NODE_FLAGS;
   expect(received({ flags }, [written(flags, [[send, list]])])).toEqual([[send, list]]);
+});
+
+describe("alternative signals of OTP 28", () => {
+  const alias = new ErlangReference(atom("me@h"), [1, 2, 3], 1);
+  const plain = VISIBLE_NODE_FLAGS & ~DIST_HDR_ATOM_CACHE;
+  const name = atom("registered");
+  const framed = (control: Tuple, payload: unknown): Buffer => {
+    const body = Buffer.concat([Uint8Array.of(112), encode(control), encode(payload)]);
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(body.length);
+    return Buffer.concat([length, body]);
+  };
+
+  test.each([
+    ["a message to an alias", tuple(37, 4, me, alias), { type: "ALIAS_SEND", from: me, to: alias }],
+    ["one with priority", tuple(37, 5, me, alias), { type: "ALIAS_SEND", from: me, to: alias }],
+    ["one to a name", tuple(37, 9, me, name), { type: "REG_SEND", from: me, to: name }],
+    ["one to a pid", tuple(37, 1, me, you), { type: "SEND_SENDER", from: me, to: you }],
+    ["one with a token", tuple(37, 6, me, alias, 7), { type: "ALIAS_SEND", from: me, to: alias, token: 7 }],
+    ["an exit signal with priority", tuple(37, 17, me, you), { type: "PAYLOAD_EXIT2", from: me, to: you }],
+    ["an exit signal to an alias", tuple(37, 20, me, alias), { type: "ALIAS_EXIT2", from: me, to: alias }],
+    [
+      "one with more to it than is known",
+      tuple(37, 36, me, alias, name, [you]),
+      { type: "ALIAS_SEND", from: me, to: alias },
+    ],
+  ] as const)("%s is read", (_what, control, expected) => {
+    expect(received({ flags: plain }, [framed(control, 5)])).toEqual([[expected, 5]]);
+  });
+
+  test.each([
+    ["a pid in the place of an alias", tuple(37, 4, me, you)],
+    ["an alias in the place of a pid", tuple(37, 1, me, alias)],
+    ["a pid in the place of a name", tuple(37, 9, me, you)],
+    ["an exit signal to a name", tuple(37, 24, me, name)],
+    ["no flags", tuple(37, name, me, you)],
+    ["a token that is missing", tuple(37, 6, me, alias)],
+    ["nobody to send to", tuple(37, 4, me)],
+  ])("%s is refused", (_what, control) => {
+    expect(() => received({ flags: plain }, [framed(control, 5)])).toThrow(
+      expect.objectContaining({ code: "INTERLOCK_WIRE_PROTOCOL" }),
+    );
+  });
+
+  test("messages to an alias are written in the form that the peer knows", () => {
+    const control: ControlMessage = { type: "ALIAS_SEND", from: me, to: alias };
+    expect(written(plain, [[control, 5]])).toEqual(framed(tuple(37, 4, me, alias), 5));
+    expect(written(plain & ~ALTACT_SIG, [[control, 5]])).toEqual(framed(tuple(33, me, alias), 5));
+    const traced: ControlMessage = { ...control, token: 7 };
+    expect(written(plain, [[traced, 5]])).toEqual(framed(tuple(37, 6, me, alias, 7), 5));
+    const exit: ControlMessage = { type: "ALIAS_EXIT2", from: me, to: alias };
+    expect(written(plain, [[exit, 5]])).toEqual(framed(tuple(37, 20, me, alias), 5));
+  });
+});
+
+test("a native record goes only to those who know what it is", () => {
+  const record = new NativeRecord(atom("m"), atom("point"), true, new Map([[atom("x"), 1]]));
+  expect(received({ flags: VISIBLE_NODE_FLAGS }, [written(VISIBLE_NODE_FLAGS, [[send, [record]]])])).toEqual([
+    [send, [record]],
+  ]);
+  expect(() => written(VISIBLE_NODE_FLAGS & ~NATIVE_RECORDS, [[send, [record]]])).toThrow(
+    expect.objectContaining({
+      code: "INTERLOCK_WIRE_UNENCODABLE",
+      details: expect.objectContaining({ path: "[0]" }) as unknown,
+    }),
+  );
 });

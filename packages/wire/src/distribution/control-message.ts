@@ -13,6 +13,10 @@
  *     19 MONITOR_P {From, To, Ref}             35 UNLINK_ID {Id, From, To}
  *     20 DEMONITOR_P {From, To, Ref}           36 UNLINK_ID_ACK {Id, From, To}
  *
+ * OTP 28 has 37 ALTACT_SIG_SEND {Flags, From, To} + message or reason, which stands for several of them: the flags say whether
+ * `To` is an alias (4), a name (8) or a pid, whether it is an exit signal (16), whether a token follows (2), and whether it
+ * has priority (1), which means nothing here. An exit signal to an alias has this form alone.
+ *
  * @see https://www.erlang.org/doc/apps/erts/erl_dist_protocol#protocol-between-connected-nodes
  */
 import type { Atom } from "../term/atom.ts";
@@ -115,6 +119,7 @@ export type ControlMessage =
   | SendMessage
   | SignalMessage<"SEND_SENDER">
   | SignalMessage<"ALIAS_SEND">
+  | SignalMessage<"ALIAS_EXIT2">
   | SignalMessage<"PAYLOAD_EXIT">
   | SignalMessage<"PAYLOAD_EXIT2">
   | RegSendMessage
@@ -140,6 +145,7 @@ export function hasPayload(control: ControlMessage): boolean {
     case "SEND_SENDER":
     case "REG_SEND":
     case "ALIAS_SEND":
+    case "ALIAS_EXIT2":
     case "PAYLOAD_EXIT":
     case "PAYLOAD_EXIT2":
     case "PAYLOAD_MONITOR_P_EXIT":

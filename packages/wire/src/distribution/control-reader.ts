@@ -7,6 +7,12 @@ import type { TermReader } from "../term/reader.ts";
 import type { ControlMessage } from "./control-message.ts";
 import { protocolError } from "./protocol-error.ts";
 
+/** Of ALTACT_SIG_SEND; 1, priority, means nothing here. */
+const WITH_TOKEN = 2;
+const TO_ALIAS = 4;
+const TO_NAME = 8;
+const TO_EXIT = 16;
+
 const MOST_ID = 0xffff_ffff_ffff_ffffn;
 
 export class ControlReader {
@@ -47,6 +53,8 @@ export class ControlReader {
       case 33:
       case 34:
         return this.#aliasSend(number === 34);
+      case 37:
+        return this.#alternative();
       case 1:
         return this.#between("LINK");
       case 35:
@@ -125,6 +133,29 @@ export class ControlReader {
     const from = this.#pid();
     const to = this.#reference();
     return traced ? { type: "ALIAS_SEND", from, to, token: this.#term() } : { type: "ALIAS_SEND", from, to };
+  }
+
+  /** ALTACT_SIG_SEND, as the message that it stands for. */
+  #alternative(): ControlMessage {
+    const flags = this.#term();
+    if (typeof flags !== "number") throw protocolError("flags that are no integer");
+    const isTraced = (flags & WITH_TOKEN) !== 0;
+    const known = isTraced ? 5 : 4;
+    if (this.#arity < known) throw protocolError(`a control message of ${this.#arity} elements`);
+    const from = this.#pid();
+    const message = this.#alternativeTo(from, flags);
+    const traced = isTraced ? { ...message, token: this.#term() } : message;
+    // Newer nodes may have more to say.
+    for (let index = known; index < this.#arity; index++) this.#term();
+    return traced;
+  }
+
+  #alternativeTo(from: object, flags: number): ControlMessage {
+    const isExit = (flags & TO_EXIT) !== 0;
+    if ((flags & TO_ALIAS) !== 0) return { type: isExit ? "ALIAS_EXIT2" : "ALIAS_SEND", from, to: this.#reference() };
+    if ((flags & TO_NAME) === 0) return { type: isExit ? "PAYLOAD_EXIT2" : "SEND_SENDER", from, to: this.#pid() };
+    if (isExit) throw protocolError("an exit signal to a name");
+    return { type: "REG_SEND", from, to: this.#atom() };
   }
 
   #regSend(traced: boolean): ControlMessage {

@@ -5,8 +5,13 @@ import type { Between, ControlMessage, DownMessage, Traced } from "./control-mes
 
 const EMPTY = atom("");
 
-/** Writes the tuple as a term, without the leading 131. */
-export function writeControl(writer: TermWriter, control: ControlMessage): void {
+/** Flags of ALTACT_SIG_SEND. */
+const WITH_TOKEN = 2;
+const TO_ALIAS = 4;
+const TO_EXIT = 16;
+
+/** Writes the tuple as a term, without the leading 131. `alternative`: the peer knows ALTACT_SIG_SEND. */
+export function writeControl(writer: TermWriter, control: ControlMessage, alternative: boolean): void {
   switch (control.type) {
     case "SEND":
       header(writer, 2, 12, 3, control);
@@ -16,7 +21,10 @@ export function writeControl(writer: TermWriter, control: ControlMessage): void 
     case "SEND_SENDER":
       return between(writer, 22, 23, control);
     case "ALIAS_SEND":
-      return between(writer, 33, 34, control);
+      // OTP 30 has no ALIAS_SEND any more.
+      return alternative ? toAlias(writer, TO_ALIAS, control) : between(writer, 33, 34, control);
+    case "ALIAS_EXIT2":
+      return toAlias(writer, TO_ALIAS | TO_EXIT, control);
     case "PAYLOAD_EXIT":
       return between(writer, 24, 25, control);
     case "PAYLOAD_EXIT2":
@@ -86,6 +94,17 @@ function token(writer: TermWriter, control: Traced): void {
 
 function between(writer: TermWriter, plain: number, traced: number, control: Between & Traced): void {
   header(writer, plain, traced, 3, control);
+  writer.value(control.from);
+  writer.value(control.to);
+  token(writer, control);
+}
+
+/** ALTACT_SIG_SEND. */
+function toAlias(writer: TermWriter, flags: number, control: Between & Traced): void {
+  const isTraced = control.token !== undefined;
+  writer.tupleHeader(isTraced ? 5 : 4);
+  writer.integer(37);
+  writer.integer(isTraced ? flags | WITH_TOKEN : flags);
   writer.value(control.from);
   writer.value(control.to);
   token(writer, control);

@@ -11,7 +11,15 @@ import { type Profile, TermWriter } from "../term/writer.ts";
 import { AtomCacheSender } from "./atom-cache.ts";
 import { type ControlMessage, hasPayload } from "./control-message.ts";
 import { writeControl } from "./control-writer.ts";
-import { DIST_HDR_ATOM_CACHE, EXIT_PAYLOAD, FRAGMENTS, INTERLOCK, SEND_SENDER } from "./flags.ts";
+import {
+  ALTACT_SIG,
+  DIST_HDR_ATOM_CACHE,
+  EXIT_PAYLOAD,
+  FRAGMENTS,
+  INTERLOCK,
+  NATIVE_RECORDS,
+  SEND_SENDER,
+} from "./flags.ts";
 import { FRAGMENT_BYTES, FRAGMENT_HEAD_BYTES, OWN_FRAGMENT_BYTES, writeFragmentHead } from "./fragment.ts";
 import { headerBytes, writeHeader } from "./header.ts";
 
@@ -28,6 +36,7 @@ const noBytes = Buffer.alloc(0);
 export class MessageWriter {
   readonly #flags: bigint;
   readonly #oldForms: boolean;
+  readonly #alternative: boolean;
   readonly #cache: AtomCacheSender | undefined;
   /** A message of more bytes goes in fragments of so many. */
   readonly #fragmentBytes: number;
@@ -45,6 +54,7 @@ export class MessageWriter {
 
   constructor(flags: bigint, identities: Identities | undefined, limits: Partial<TermLimits> | undefined) {
     this.#flags = flags;
+    this.#alternative = (flags & ALTACT_SIG) !== 0n;
     this.#oldForms = (flags & SEND_SENDER) === 0n || (flags & EXIT_PAYLOAD) === 0n;
     const cache = (flags & DIST_HDR_ATOM_CACHE) === 0n ? undefined : new AtomCacheSender();
     this.#cache = cache;
@@ -56,6 +66,7 @@ export class MessageWriter {
       limits,
       atomReference: cache === undefined ? undefined : (atom: Atom): number => cache.reference(atom),
       gather: true,
+      records: (flags & NATIVE_RECORDS) !== 0n,
     };
     this.#exact = new TermWriter({ profile: "exact", ...options });
     this.#natural = own ? new TermWriter({ profile: "natural", marks: true, ...options }) : this.#exact;
@@ -100,7 +111,7 @@ export class MessageWriter {
     let controlBytes: number;
     try {
       if (cache === undefined) writer.byte(VERSION);
-      writeControl(writer, control);
+      writeControl(writer, control, this.#alternative);
       controlBytes = writer.length;
       if (hasPayload(control)) {
         if (cache === undefined) writer.byte(VERSION);

@@ -2,9 +2,9 @@ import { deflateSync } from "node:zlib";
 
 import { describe, expect, test } from "vitest";
 
-import { atom } from "./atom.ts";
+import { type Atom, atom } from "./atom.ts";
 import { decode, encode } from "./codec.ts";
-import { BitString, Float, Fun, type Identities, ImproperList, Tuple, tuple } from "./erlang.ts";
+import { BitString, Float, Fun, type Identities, ImproperList, NativeRecord, Tuple, tuple } from "./erlang.ts";
 import { TermReader } from "./reader.ts";
 import { TermWriter } from "./writer.ts";
 
@@ -255,6 +255,19 @@ describe("forms that others write", () => {
     ["a bit string of whole bytes", "83 4d 00000001 08 ff", Uint8Array.of(255)],
     ["minus zero as an integer", "83 6e 01 01 00", 0],
     ["an integer with bytes in vain", "83 6e 0a 01 01000000000000000000", -1],
+    [
+      "RECORD_EXT, as OTP 29 writes it",
+      "83 43 00000002 01 77026e72 77027074 770178 770179 6101 6c00000001 43 00000000 00 77026e72 77046e6f6e65 6a",
+      new NativeRecord(
+        atom("nr"),
+        atom("pt"),
+        true,
+        new Map<Atom, unknown>([
+          [atom("x"), 1],
+          [atom("y"), [new NativeRecord(atom("nr"), atom("none"), false, new Map())]],
+        ]),
+      ),
+    ],
   ])("%s is read", (_what, bytes, value) => {
     expect(decode(hex(bytes))).toEqual(value);
   });
@@ -271,6 +284,9 @@ describe("forms that others write", () => {
     ["a node that is no atom", "83 58 6101", 2],
     ["a fun of another size", `83 70 000000ff 00 ${"00".repeat(24)} 77016d 6101 6101 58 770161 ${"00".repeat(12)}`, 2],
     ["an atom of no table", "83 52 00", 2],
+    ["a record with more than a flag", "83 43 00000000 02 770161 770162", 6],
+    ["a record with a field twice", "83 43 00000002 01 770161 770162 770178 770178 6101 6102", 2],
+    ["a record without all its fields", "83 43 000000ff 01 770161 770162 770178", 16],
     ["no version", "82 6a", 0],
     ["nothing", "", 0],
   ])("%s is refused where it stands", (_what, bytes, offset) => {

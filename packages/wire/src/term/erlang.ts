@@ -1,6 +1,6 @@
 /**
  * Erlang's terms that JavaScript has no value for, each a small immutable class. The natural profile uses Tuple,
- * ImproperList, BitString, Fun, Port, ErlangPid and ErlangReference; the exact profile uses all, so that every term
+ * ImproperList, BitString, Fun, Port, NativeRecord, ErlangPid and ErlangReference; the exact profile uses all, so that every term
  * goes through unharmed.
  */
 import type { Atom } from "./atom.ts";
@@ -64,6 +64,23 @@ export class Port {
     this.node = node;
     this.id = id;
     this.creation = creation;
+  }
+}
+
+/** `#module:name{field = Value, …}`: a native record of OTP 29, which knows the names of its fields. */
+export class NativeRecord {
+  readonly module: Atom;
+  readonly name: Atom;
+  /** Whether code of other modules may look into it. */
+  readonly exported: boolean;
+  /** In the order of the record's definition. */
+  readonly fields: ReadonlyMap<Atom, unknown>;
+
+  constructor(module: Atom, name: Atom, exported: boolean, fields: ReadonlyMap<Atom, unknown>) {
+    this.module = module;
+    this.name = name;
+    this.exported = exported;
+    this.fields = fields;
   }
 }
 

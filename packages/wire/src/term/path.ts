@@ -1,6 +1,6 @@
 /** What a refusal says: where in the value (`[2].name`) and what stood there. Only asked for once something is wrong. */
 import { Atom } from "./atom.ts";
-import { ImproperList, Tuple } from "./erlang.ts";
+import { ImproperList, NativeRecord, Tuple } from "./erlang.ts";
 
 /** The way from `root` through the elements at `indices`; as far as the value still is what it was. */
 export function pathTo(root: unknown, indices: readonly number[]): string {
@@ -23,6 +23,7 @@ function element(value: unknown, index: number): readonly [step: string, next: u
   if (value instanceof Tuple) return [`[${index}]`, value.elements[index]];
   if (value instanceof ImproperList)
     return index < value.elements.length ? [`[${index}]`, value.elements[index]] : [".tail", value.tail];
+  if (value instanceof NativeRecord) return element(value.fields, index);
   if (value instanceof Map) {
     const [key, held] = [...value.entries()][index] ?? [];
     return [`.get(${shownKey(key)})`, held];

@@ -21,6 +21,7 @@ import {
   Fun,
   type Identities,
   ImproperList,
+  NativeRecord,
   Port,
   Tuple,
 } from "./erlang.ts";
@@ -196,6 +197,8 @@ export class TermReader {
       case 113: // EXPORT_EXT
       case 117: // FUN_EXT
         return this.#fun(tag);
+      case 67: // RECORD_EXT
+        return this.#record();
       case 121:
         return this.#bad("LOCAL_EXT, which only the node that wrote it can read", this.offset - 1);
       default:
@@ -580,6 +583,25 @@ export class TermReader {
     const high = idBytes === 8 ? BigInt(this.#uint32()) << 32n : 0n;
     const id = high | BigInt(this.#uint32());
     return new Port(node, id, creationBytes === 4 ? this.#uint32() : this.#byte());
+  }
+
+  /** The number of fields, whether it is exported, its names, those of the fields, and their values. */
+  #record(): NativeRecord {
+    const at = this.offset;
+    const count = this.#uint32();
+    const exported = this.#byte();
+    if (exported > 1) this.#bad(`a record with the flags ${exported}`, at + 4);
+    const module = this.#atom();
+    const name = this.#atom();
+    if (count > (this.#end - this.offset) / 2) this.#truncated();
+    this.#enter();
+    const names: Atom[] = [];
+    for (let index = 0; index < count; index++) names.push(this.#atom());
+    const fields = new Map<Atom, unknown>();
+    for (const field of names) fields.set(field, this.#term());
+    if (fields.size !== count) this.#bad("a record with a field that is there twice", at);
+    this.#depth--;
+    return new NativeRecord(module, name, exported === 1, fields);
   }
 
   /** A fun stays bytes; only where it refers to the message's atom table it is written anew, to stand alone. */

@@ -18,6 +18,7 @@ import {
   Fun,
   type Identities,
   ImproperList,
+  NativeRecord,
   Port,
   Tuple,
 } from "./erlang.ts";
@@ -40,6 +41,8 @@ export interface WriterOptions {
   readonly atomReference?: ((atom: Atom) => number) | undefined;
   /** Whether large binaries stay where they are instead of being copied: `gathered` then has them as parts. */
   readonly gather?: boolean | undefined;
+  /** Whether the reader knows native records. Default: true. */
+  readonly records?: boolean | undefined;
 }
 
 const TRUE = atom("true");
@@ -81,6 +84,7 @@ export class TermWriter {
   #start = 0;
   #at = 0;
   readonly #gather: boolean;
+  readonly #records: boolean;
   /** Large binaries that are not copied, each with how many bytes of the buffer stand before it. */
   #parts: { readonly before: number; readonly bytes: Uint8Array }[] = [];
   #partBytes = 0;
@@ -97,6 +101,7 @@ export class TermWriter {
     this.#identities = options.identities;
     this.#atomReference = options.atomReference;
     this.#gather = options.gather === true;
+    this.#records = options.records !== false;
   }
 
   /** How many bytes have been written since the last `take` or `reset`. */
@@ -420,6 +425,7 @@ export class TermWriter {
     if (value instanceof BitString) return this.#bitString(value);
     if (value instanceof Fun) return this.raw(value.bytes);
     if (value instanceof Port) return this.#port(value);
+    if (value instanceof NativeRecord) return this.#record(value);
     if (this.marks && markObject(this, value)) return;
     if (value instanceof ArrayBuffer) return this.binary(new Uint8Array(value));
     if (ArrayBuffer.isView(value)) return this.binary(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
@@ -595,6 +601,20 @@ export class TermWriter {
     if (old) this.uint32(Number(id));
     else this.uint64(id);
     this.uint32(creation);
+  }
+
+  #record(record: NativeRecord): void {
+    // Whoever does not know them closes the connection.
+    if (!this.#records) this.refuse(record, "a NativeRecord, which only OTP 29 and newer know");
+    this.enter(record);
+    this.byte(67); // RECORD_EXT
+    this.uint32(record.fields.size);
+    this.byte(record.exported ? 1 : 0);
+    this.atom(record.module);
+    this.atom(record.name);
+    for (const field of record.fields.keys()) this.atom(field);
+    this.#elements([...record.fields.values()]);
+    this.leave(record);
   }
 
   enter(container: object): void {
