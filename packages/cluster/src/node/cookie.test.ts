@@ -1,11 +1,19 @@
 import { describe, expect, test } from "vitest";
 
-import { type CookieSource, cookieOf } from "./cookie.ts";
+import { type CookieFile, type CookieSource, cookiesOf } from "./cookie.ts";
 
 const source = (environment: Record<string, string>, file?: { text: string; mode: number }): CookieSource => ({
   environment: (name) => environment[name],
   secretFile: async () => file,
 });
+
+const ignored = (): void => undefined;
+
+/** What it is now. */
+async function cookieOf(given: string | CookieFile | undefined, from: CookieSource): Promise<string> {
+  const cookies = await cookiesOf(given, from, ignored);
+  return (typeof cookies === "function" ? await cookies() : cookies).join();
+}
 
 describe("the cookie", () => {
   test("is the option, then the environment, then the file, without its newline", async () => {
@@ -41,5 +49,23 @@ describe("the cookie", () => {
       code: "INTERLOCK_NODE_OPTION",
       message: expect.not.stringContaining("xx"),
     });
+  });
+
+  test("in a file is read again for every handshake, and what cannot be read changes nothing", async () => {
+    let file: { text: string; mode: number } | undefined = { text: "old\n", mode: 0o400 };
+    const problems: string[] = [];
+    const from: CookieSource = { environment: () => undefined, secretFile: async () => file };
+    const cookies = await cookiesOf({ file: "/f" }, from, ({ message }) => problems.push(message));
+    if (typeof cookies !== "function") throw new Error("they are not read again");
+    expect(await cookies()).toEqual(["old"]);
+    file = { text: "new\nold\n", mode: 0o400 };
+    expect(await cookies()).toEqual(["new", "old"]);
+    file = { text: "", mode: 0o400 };
+    expect(await cookies()).toEqual(["new", "old"]);
+    expect(await cookies()).toEqual(["new", "old"]);
+    expect(problems).toHaveLength(1);
+    file = undefined;
+    expect(await cookies()).toEqual(["new", "old"]);
+    expect(problems[1]).toContain("no file /f");
   });
 });

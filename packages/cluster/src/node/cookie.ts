@@ -17,17 +17,46 @@ export interface CookieFile {
 const VARIABLE = "INTERLOCK_COOKIE";
 const LONGEST = 255;
 
+/** The cookie that a node shows, and then those that it takes as well. A function is asked before every handshake. */
+export type Cookies = readonly [string, ...string[]] | (() => Promise<readonly [string, ...string[]]>);
+
 /**
+ * Of a file each line is a cookie, and it is read again for every handshake: so a cookie is changed without a restart, by
+ * having all nodes take both, then show the new one, then forget the old one. A file that cannot be read later on changes
+ * nothing; `failed` is told, once for each reason.
+ *
  * **Errors** `INTERLOCK_NODE_OPTION` when there is none, one that is empty or too long, or a file that others may read.
  */
-export async function cookieOf(given: string | CookieFile | undefined, source: CookieSource): Promise<string> {
-  if (typeof given === "string") return checked(given, "cookie");
+export async function cookiesOf(
+  given: string | CookieFile | undefined,
+  source: CookieSource,
+  failed: (error: Error) => void,
+): Promise<Cookies> {
+  if (typeof given === "string") return [checked(given, "cookie")];
   if (given === undefined) {
     const value = source.environment(VARIABLE);
-    if (value !== undefined) return checked(value, VARIABLE);
+    if (value !== undefined) return [checked(value, VARIABLE)];
     throw refused("cookie", "none", `an option, the environment variable ${VARIABLE} or { file }`);
   }
-  const { file, group = false } = given;
+  let last = await readCookies(given, source);
+  let problem: string | undefined;
+  return async () => {
+    try {
+      last = await readCookies(given, source);
+      problem = undefined;
+    } catch (error) {
+      const { message } = error as Error;
+      if (message !== problem) failed(error as Error);
+      problem = message;
+    }
+    return last;
+  };
+}
+
+async function readCookies(
+  { file, group = false }: CookieFile,
+  source: CookieSource,
+): Promise<readonly [string, ...string[]]> {
   const found = await source.secretFile(file);
   if (found === undefined) throw refused("cookie.file", `no file ${file}`, "a file that holds the cookie");
   if ((found.mode & (group ? 0o037 : 0o077)) !== 0)
@@ -38,7 +67,8 @@ export async function cookieOf(given: string | CookieFile | undefined, source: C
         ? "a file that only its owner and its group may read: chmod 440"
         : "a file that only its owner may read: chmod 400",
     );
-  return checked(found.text.trim(), "cookie.file");
+  const [first = "", ...others] = found.text.trim().split(/\s*\n\s*/);
+  return [checked(first, "cookie.file"), ...others.map((other) => checked(other, "cookie.file"))];
 }
 
 function checked(cookie: string, option: string): string {

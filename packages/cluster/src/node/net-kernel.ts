@@ -21,6 +21,7 @@ import type { Address, CredentialsSource, Ports, Socket, SocketEvents } from "..
 import { type OfferedModule, offeredModule } from "../rpc/remote-functions.ts";
 import { modulesOf, NODE_MODULE, startHere } from "../rpc/remote-node.ts";
 import { takesTerms, watchersOf } from "./attached.ts";
+import type { Cookies } from "./cookie.ts";
 import { ClosedEarly, shakeHands } from "./handshake-session.ts";
 import { NodeIdentities } from "./identities.ts";
 import { type Receiver, receive } from "./incoming.ts";
@@ -34,7 +35,7 @@ export interface NetKernelOptions {
   readonly local: LocalNode;
   readonly name: NodeName;
   readonly creation: number;
-  readonly cookie: string;
+  readonly cookies: Cookies;
   /** What other nodes may start here. */
   readonly modules: readonly AnyGenServer[];
   readonly visible: boolean;
@@ -310,13 +311,15 @@ export class NetKernel implements Network, Receiver {
   }
 
   async #shake(socket: Socket, role: "dialer" | "acceptor", peer: NodeName | undefined): Promise<Shaken> {
-    const { name, cookie, creation, credentials, visible, ports, handshakeMs, local } = this.#options;
+    const { name, cookies, creation, credentials, visible, ports, handshakeMs, local } = this.#options;
     const lengthBytes = credentials === undefined ? 2 : 4;
     const flags = visible ? VISIBLE_NODE_FLAGS : HIDDEN_NODE_FLAGS;
     this.#shaking.add(socket);
     try {
+      const [cookie, ...accepted] = typeof cookies === "function" ? await cookies() : cookies;
+      if (this.#stopped) throw new ClosedEarly("this node stops", false, peer, undefined);
       const established = await shakeHands(socket, {
-        options: { role, name, peer, cookie, flags, creation, challenge: ports.challenge(), lengthBytes },
+        options: { role, name, peer, cookie, accepted, flags, creation, challenge: ports.challenge(), lengthBytes },
         standing: (from) => {
           if (this.#up.has(from as NodeName)) return "established";
           if (this.#dials.has(from as NodeName)) return "pending";

@@ -6,7 +6,7 @@ import type { GlobalOptions } from "../names/global/life.ts";
 import { globalOn } from "../names/global/server.ts";
 import { type Address, type CredentialsSource, type Listener, nodePorts, type Ports, type Socket } from "../ports.ts";
 import { arrived, departing } from "./attached.ts";
-import { type CookieFile, cookieOf } from "./cookie.ts";
+import { type CookieFile, cookiesOf } from "./cookie.ts";
 import { NetKernel, type NodeEvent } from "./net-kernel.ts";
 import { isNodeName } from "./node-name.ts";
 import { keepParts } from "./parts.ts";
@@ -15,7 +15,10 @@ import { startSystemProcesses } from "./system-processes.ts";
 export interface CreateNodeOptions {
   /** `app@host`: the host as the others reach it. */
   readonly name: NodeName;
-  /** The secret that all nodes share, or `{ file }` (mode 0400). Default: the environment variable INTERLOCK_COOKIE. */
+  /**
+   * The secret that all nodes share, or `{ file }` (mode 0400), which is read again for every connection: its first line is
+   * shown, its others are taken as well. Default: the environment variable INTERLOCK_COOKIE.
+   */
   readonly cookie?: string | CookieFile;
   /** TLS 1.3 with certificates on both sides; asked for every connection, so renewed ones serve without a restart. */
   readonly tls?: CredentialsSource;
@@ -84,12 +87,12 @@ export async function createNode(options: CreateNodeOptions): Promise<ClusterNod
   const { global = false } = options;
   if (global !== false && options.visible !== true)
     throw badOption("global", "a hidden node", "visible: true with it: hidden nodes have no part in global");
-  const cookie = await cookieOf(options.cookie, ports);
   const handshakeMs = options.handshakeMs ?? DEFAULT_HANDSHAKE_MS;
   const epmd = { ...DEFAULT_EPMD, ...options.epmd };
   let kernel: NetKernel | undefined;
   const warn = (text: string, details: unknown): void =>
     local.report({ type: "warning", pid: undefined, label: name, text, details, at: local.runtime.clock.wallTime() });
+  const cookies = await cookiesOf(options.cookie, ports, (error) => warn("the cookie stays as it was", error));
   const tls = options.tls && {
     credentials: options.tls,
     refused: (error: Error, from: string) => warn(`a connection from ${from} was refused`, error),
@@ -113,7 +116,7 @@ export async function createNode(options: CreateNodeOptions): Promise<ClusterNod
     local,
     name,
     creation: directory?.creation ?? (ports.challenge() | 4) >>> 0,
-    cookie,
+    cookies,
     modules: options.modules ?? [],
     visible: options.visible === true,
     ports,

@@ -186,6 +186,16 @@ test("a dialer that knows of no connection takes the place of the old one, and g
   expect([kept.dialer.problem, kept.acceptor.problem]).toEqual(["already_connected", "already_connected"]);
 });
 
+test("while the cookie changes, an acceptor takes a dialer that has either, and shows it the same", () => {
+  for (const cookie of ["secret", "another"]) {
+    const { acceptor, dialer } = meet({ cookie }, { accepted: ["a third", "another"] });
+    expect([types(dialer).at(-1), types(acceptor).at(-1)]).toEqual(["established", "established"]);
+  }
+  expect(meet({ cookie: "unknown" }, { accepted: ["another"] }).acceptor.problem).toBe("bad_cookie");
+  // A dialer shows its own, and takes no other.
+  expect(meet({ accepted: ["another"] }, { cookie: "another" }).acceptor.problem).toBe("bad_cookie");
+});
+
 describe("is refused:", () => {
   test("a node that the shell does not want", () => {
     const { dialer, acceptor } = meet({}, {}, { standing: "not_allowed" });

@@ -37,6 +37,8 @@ export interface HandshakeOptions {
   /** For a dialer the name that it dials: another node that answers is refused. */
   readonly peer?: string | undefined;
   readonly cookie: string;
+  /** Other cookies that an acceptor takes, while nodes change from one to another. */
+  readonly accepted?: readonly string[];
   readonly flags: bigint;
   readonly creation: number;
   /** 32 bits that nobody can guess, fresh for every handshake. */
@@ -103,7 +105,8 @@ export function startHandshake(options: HandshakeOptions): {
   const introduction = encodeName(options);
   // The names of the two decide between them, so ours must be whole.
   if (!options.name.includes("@")) throw refusal("bad_name", `${options.name} has no host`, undefined);
-  if (/[^\0-\xff]/.test(options.cookie)) throw refusal("bad_cookie", "a cookie has only Latin-1 characters", undefined);
+  if (/[^\0-\xff]/.test([options.cookie, ...(options.accepted ?? [])].join("")))
+    throw refusal("bad_cookie", "a cookie has only Latin-1 characters", undefined);
   const handshake = new Handshake(options);
   return { handshake, output: options.role === "dialer" ? [framedFor(options, introduction)] : [] };
 }
@@ -287,9 +290,10 @@ export class Handshake {
 
   #onReply(body: Buffer): void {
     const { challenge, digest } = decodeReply(body);
-    const { cookie } = this.#options;
-    this.#expectCookie(digest);
-    this.#output.push(encodeAcknowledgement(digestOf(cookie, challenge)));
+    const { accepted = [], cookie } = this.#options;
+    // The peer is shown the one that it has itself.
+    const theirs = this.#expectCookie(digest, [cookie, ...accepted]);
+    this.#output.push(encodeAcknowledgement(digestOf(theirs, challenge)));
     this.#established();
   }
 
@@ -328,7 +332,7 @@ export class Handshake {
   }
 
   #onAcknowledgement(body: Buffer): void {
-    this.#expectCookie(decodeAcknowledgement(body));
+    this.#expectCookie(decodeAcknowledgement(body), [this.#options.cookie]);
     this.#established();
   }
 
@@ -342,9 +346,10 @@ export class Handshake {
     if (missing.length > 0) throw refusal("missing_flags", `the peer lacks ${missing.join(", ")}`, peer.name);
   }
 
-  #expectCookie(digest: Uint8Array): void {
-    if (!isDigestOf(digest, this.#options.cookie, this.#options.challenge))
-      throw refusal("bad_cookie", "the peer has another cookie", this.#name);
+  #expectCookie(digest: Uint8Array, cookies: readonly string[]): string {
+    const theirs = cookies.find((cookie) => isDigestOf(digest, cookie, this.#options.challenge));
+    if (theirs === undefined) throw refusal("bad_cookie", "the peer has another cookie", this.#name);
+    return theirs;
   }
 
   #established(): void {
