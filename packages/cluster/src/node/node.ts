@@ -129,8 +129,12 @@ export async function createNode(options: CreateNodeOptions): Promise<ClusterNod
   });
   local.join(name, kernel);
   arrived(local);
-  const endSystem = await startSystemProcesses(local);
+  const endProcesses = await startSystemProcesses(local);
   if (global !== false) globalOn(local).join(kernel, global === true ? {} : global);
+  const endSystem = (): void => {
+    endProcesses();
+    if (global !== false) globalOn(local).leave();
+  };
   const node = new RunningNode(name, local, kernel, listener, directory, endSystem);
   keepParts(node, { local, kernel, ports, epmd });
   return node;
@@ -190,7 +194,6 @@ class RunningNode implements ClusterNode {
     await departing(this.#local);
     this.#directory?.leave();
     this.#endSystem();
-    globalOn(this.#local).leave();
     this.#kernel.stop();
     this.#local.leave();
     await this.#listener.close();

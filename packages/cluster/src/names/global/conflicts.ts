@@ -20,6 +20,12 @@ export type ConflictMethod = "random_exit" | "random_notify" | "notify_all";
 type Settle = (name: unknown, one: LocalPid, other: LocalPid) => LocalPid | undefined;
 
 const CONFLICT = atom("global_name_conflict");
+/** Under what name nodes run each other's methods, each of three arguments. */
+const MODULE = "global";
+const ARITY = 3;
+const EXPORT_EXT = 113;
+const SMALL_ATOM_UTF8_EXT = 119;
+const SMALL_INTEGER_EXT = 97;
 
 const methods: Readonly<Record<ConflictMethod, Settle>> = {
   random_exit(_name, one, other) {
@@ -45,20 +51,13 @@ function tell(pid: LocalPid, message: Tuple): void {
 
 /** `fun global:random_exit_name/3`, as other nodes have it with the name. */
 export function methodTerm(method: ConflictMethod): Fun {
-  const SMALL_ATOM_UTF8 = 119;
-  const SMALL_INTEGER = 97;
-  const EXPORT = 113;
-  const named = (text: string): readonly number[] => [SMALL_ATOM_UTF8, text.length, ...new TextEncoder().encode(text)];
-  return new Fun(Uint8Array.from([EXPORT, ...named(MODULE), ...named(`${method}_name`), SMALL_INTEGER, ARITY]));
+  const named = (text: string): readonly number[] => [SMALL_ATOM_UTF8_EXT, text.length, ...Buffer.from(text)];
+  return new Fun(Uint8Array.from([EXPORT_EXT, ...named(MODULE), ...named(`${method}_name`), SMALL_INTEGER_EXT, ARITY]));
 }
-
-/** Under what name nodes run each other's methods. */
-export const MODULE = "global";
-const ARITY = 3;
 
 /** The method of such a fun; undefined for any other. */
 function methodOf(term: unknown): ConflictMethod | undefined {
-  if (!(term instanceof Fun) || term.bytes[0] !== 113) return undefined;
+  if (!(term instanceof Fun) || term.bytes[0] !== EXPORT_EXT) return undefined;
   // An external fun is its module, name and arity, one after the other: as a tuple is its elements.
   const parts = decode(Uint8Array.from([131, 104, 3, ...term.bytes.subarray(1)]), { profile: "exact" }) as Tuple;
   const [module, name, arity] = parts.elements;
@@ -74,22 +73,28 @@ export function settleHere(method: unknown, name: unknown, one: LocalPid, other:
   return methods[known](name, one, other);
 }
 
-/** `unknown`: the node could not be asked. */
-export async function settle(self: NodeName, { ours, theirs }: Conflict): Promise<Outcome> {
+/** `failed` is told why a method could not be run. `unknown`: its node could not be asked. */
+export async function settle(
+  self: NodeName,
+  { ours, theirs }: Conflict,
+  failed: (error: unknown) => void,
+): Promise<Outcome> {
   const name = ours.name.term;
   const { node } = ours.pid;
   if (node === self) {
     try {
       return outcomeOf(settleHere(ours.method, name, theirs.pid, ours.pid));
-    } catch {
-      return "none"; // OTP: as for a method that fails.
+    } catch (error) {
+      failed(error);
+      return "none";
     }
   }
   try {
     const request = [ours.method, name, theirs.pid, ours.pid];
     return outcomeOf(await callRemote(node, MODULE, "resolve_it", request, { timeoutMs: SETTLE_MS }));
-  } catch {
-    return "unknown"; // OTP: the name goes to the other partition.
+  } catch (error) {
+    failed(error);
+    return "unknown";
   }
 
   function outcomeOf(kept: unknown): Outcome {
@@ -105,8 +110,13 @@ export function offerMethods(): void {
   offerModule(MODULE, {
     terms: "exact",
     functions: {
-      resolve_it: (method: unknown, name: unknown, one: LocalPid, other: LocalPid) =>
-        settleHere(method, name, one, other) ?? atom("none"),
+      resolve_it(method: unknown, name: unknown, one: LocalPid, other: LocalPid): unknown {
+        try {
+          return settleHere(method, name, one, other) ?? atom("none");
+        } catch (error) {
+          return tuple(atom("EXIT"), String(error)); // OTP: what is no pid of the two leaves the name to nobody.
+        }
+      },
     },
   });
 }

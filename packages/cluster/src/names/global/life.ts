@@ -152,7 +152,10 @@ export class GlobalLife {
 
   async #settle(conflicts: readonly Conflict[]): Promise<readonly Outcome[]> {
     const outcomes: Outcome[] = [];
-    for (const conflict of conflicts) outcomes.push(await settle(this.#node.name, conflict));
+    for (const conflict of conflicts) {
+      const failed = (error: unknown): void => this.#warn(`could not settle who is ${conflict.ours.name}`, error);
+      outcomes.push(await settle(this.#node.name, conflict, failed));
+    }
     return outcomes;
   }
 

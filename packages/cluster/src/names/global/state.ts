@@ -31,7 +31,7 @@ import type { GlobalRequest } from "./requests.ts";
 import { nodeAtom } from "./terms.ts";
 
 /** The version of the protocol that this node speaks, and the least that it understands. */
-export const VERSION = 8;
+const VERSION = 8;
 const LEAST_VERSION = 7;
 /** From this version on nodes confirm which attempt to connect they are in. */
 const CONFIRMING_VERSION = 8;
