@@ -1,5 +1,5 @@
 /** Sends an application's objects to the API server, each as what this tool owns of it. */
-import { randomBytes } from "node:crypto";
+import { nodePorts } from "@interlock/cluster";
 import { isKubernetesError, type KubernetesApi, resource } from "@interlock/kubernetes";
 import { CliError } from "../errors.ts";
 import { type Rendered, secretNames } from "./render.ts";
@@ -36,7 +36,7 @@ async function ensureCookie(api: KubernetesApi, { applied, cluster, namespace }:
   const { cookie: name } = secretNames(cluster);
   const of = resource({ apiVersion: "v1", kind: "Secret", plural: "secrets", namespace });
   const labels = { "app.kubernetes.io/managed-by": "interlock", "interlock.dev/cluster": cluster };
-  const data = { cookie: Buffer.from(randomBytes(24).toString("base64url")).toString("base64") };
+  const data = { cookie: Buffer.from(secret()).toString("base64") };
   try {
     await api.create(of, { metadata: { name, namespace, labels }, type: "Opaque", data }, { fieldManager });
     applied(`Secret ${name}`);
@@ -49,4 +49,9 @@ function refusal(error: unknown, what: string): unknown {
   if (!isKubernetesError(error, "INTERLOCK_KUBERNETES_FORBIDDEN")) return error;
   const { message } = error;
   return new CliError("INTERLOCK_DEPLOY_FORBIDDEN", `Cannot apply ${what}: ${message}`, { what }, { cause: error });
+}
+
+/** 192 bits that nobody can guess. */
+function secret(): string {
+  return Array.from({ length: 6 }, () => nodePorts.challenge().toString(16).padStart(8, "0")).join("");
 }

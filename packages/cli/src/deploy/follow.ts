@@ -1,5 +1,4 @@
 /** Follows a rollout until it is done, or cannot succeed. */
-import { setTimeout as delay } from "node:timers/promises";
 import { type KubernetesApi, resource } from "@interlock/kubernetes";
 import { CliError } from "../errors.ts";
 import { type Deployment, type Pod, type RolloutState, rolloutState } from "./rollout.ts";
@@ -16,7 +15,7 @@ export interface FollowOptions {
 /** @returns how many pods are ready. **Errors** `INTERLOCK_ROLLOUT_FAILED`, `INTERLOCK_ROLLOUT_TIMEOUT`. */
 export async function followRollout(api: KubernetesApi, options: FollowOptions): Promise<number> {
   const { app, moved, namespace, timeoutMs } = options;
-  const { clock } = api.runtime;
+  const { clock, timers } = api.runtime;
   const until = clock.now() + timeoutMs;
   let shown = "";
   for (;;) {
@@ -36,7 +35,7 @@ export async function followRollout(api: KubernetesApi, options: FollowOptions):
         app,
         timeoutMs,
       });
-    await delay(LOOK_MS);
+    await new Promise<void>((resolve) => void timers.set(resolve, LOOK_MS));
   }
 }
 
