@@ -37,7 +37,7 @@ function ask(kind, method, path, agent, body) {
 }
 
 /** An open loop: the next one goes out whether or not the last one has come back. */
-async function loop(kind, everyMs, act) {
+async function loop(everyMs, act) {
   const all = [];
   while (performance.now() < endAt) {
     all.push(act());
@@ -48,10 +48,10 @@ async function loop(kind, everyMs, act) {
 
 const feed = JSON.stringify({});
 const loops = [
-  loop("busy GET", 10, () => ask("busy GET", "GET", "/api/articles?limit=5", busy)),
-  loop("busy POST", 10, () => ask("busy POST", "POST", "/api/break/serve-stale", busy, feed)),
-  loop("new GET", 20, () => ask("new GET", "GET", "/api/articles?limit=5", new Agent({ keepAlive: false }))),
-  loop("new POST", 20, () => ask("new POST", "POST", "/api/break/serve-stale", new Agent({ keepAlive: false }), feed)),
+  loop(10, () => ask("busy GET", "GET", "/api/articles?limit=5", busy)),
+  loop(10, () => ask("busy POST", "POST", "/api/break/serve-stale", busy, feed)),
+  loop(20, () => ask("new GET", "GET", "/api/articles?limit=5", new Agent({ keepAlive: false }))),
+  loop(20, () => ask("new POST", "POST", "/api/break/serve-stale", new Agent({ keepAlive: false }), feed)),
 ];
 
 /** Keeps a connection, idle for a while between two requests. */
