@@ -322,8 +322,10 @@ export class ServerBody extends GenBody {
     );
   }
 
-  override isBetweenMessages(process: Process): boolean {
-    return (process.extras?.behaviour as ServerExtras | undefined)?.continuation === undefined;
+  /** A continuation belongs to the message before it: it is no message that the process could be suspended in front of. */
+  protected override nextSuspended(process: Process): Envelope | undefined {
+    const continues = (process.extras?.behaviour as ServerExtras | undefined)?.continuation !== undefined;
+    return continues ? this.next(process) : super.nextSuspended(process);
   }
 
   #handler(process: Process, kind: number, operation: string): Handler | undefined {

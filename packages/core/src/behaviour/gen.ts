@@ -90,9 +90,9 @@ export abstract class GenBody implements Body {
   protected hasNext(process: Process): boolean {
     return process.head !== undefined;
   }
-  /** Whether nothing but the mailbox is left to do: no continuation. */
-  isBetweenMessages(_process: Process): boolean {
-    return true;
+  /** What a suspended process does. */
+  protected nextSuspended(process: Process): Envelope | undefined {
+    return takeSystem(process);
   }
   protected debug(_process: Process): Debug | undefined {
     return undefined;
@@ -133,7 +133,7 @@ export abstract class GenBody implements Body {
     const { scheduler } = process.node;
     process.flags &= ~HIBERNATED;
     for (let handled = 0; handled < SLICE; handled++) {
-      const envelope = (process.flags & SUSPENDED) === 0 ? this.next(process) : takeSystem(process);
+      const envelope = (process.flags & SUSPENDED) === 0 ? this.next(process) : this.nextSuspended(process);
       if (envelope === undefined) break;
       if (!this.handle(process, envelope)) return;
       if (!scheduler.spend()) break;

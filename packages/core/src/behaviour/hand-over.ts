@@ -25,19 +25,10 @@ export type Remainder =
  *
  * **Errors** what `pack` throws; `INTERLOCK_CALLEE_EXIT` when the process ends before.
  */
-export async function packProcess<T>(process: Process, pack: (state: unknown) => T | Promise<T>): Promise<T> {
-  const run = async (own: Process): Promise<{ readonly packed: T } | undefined> => {
-    if (!(own.body as GenBody).isBetweenMessages(own)) {
-      own.flags &= ~SUSPENDED;
-      return undefined;
-    }
-    return { packed: await pack(own.state) };
-  };
-  for (;;) {
-    process.flags |= SUSPENDED;
-    const done = await systemCall(process.pid, "hand over", run, Number.POSITIVE_INFINITY);
-    if (done !== undefined) return done.packed;
-  }
+export function packProcess<T>(process: Process, pack: (state: unknown) => T | Promise<T>): Promise<T> {
+  // At once: the request would wait behind the whole mailbox else.
+  process.flags |= SUSPENDED;
+  return systemCall(process.pid, "hand over", (own) => pack(own.state), Number.POSITIVE_INFINITY);
 }
 
 /** The process goes on as if nothing had been. */
