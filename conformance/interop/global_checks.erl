@@ -318,6 +318,21 @@ global_conflict_methods() ->
          stop(Peer, Node)
      end || Alive <- [aa, zz], Method <- [random_notify_name, notify_all_name]].
 
+%% a method that is a fun of Erlang's is run where the name was registered, whoever finds the conflict
+global_conflict_fun() ->
+    {Peer, Node} = peer(zz),
+    Theirs = idle_at(Peer),
+    yes = at(Peer, global, register_name, [disputed, Theirs]),
+    [Me, Ours] = [self(), idle()],
+    yes = global:register_name(disputed, Ours, fun(Name, Pid, _) -> Me ! {asked, Name, node()}, Pid end),
+    meet(Peer),
+    receive {asked, disputed, Where} -> eq(node(), Where) after ?WAIT -> error(not_asked) end,
+    owned(disputed, Theirs, [Peer]),
+    true = is_process_alive(Ours),
+    no_locks([Peer]),
+    global:unregister_name(disputed),
+    stop(Peer, Node).
+
 %% a conflict of one of its processes with one of a node that meets Erlang is settled where its process is
 global_conflict_elsewhere() ->
     {Peer, Node} = peer(zz),
