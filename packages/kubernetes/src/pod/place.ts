@@ -1,5 +1,5 @@
 /** What the program of a node needs to know of the pod that it runs in; `interlock deploy` writes it into the environment. */
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { type CreateNodeOptions, headlessService, type JoinClusterOptions, type Leases } from "@interlock/cluster";
 import type { NodeName } from "@interlock/core";
@@ -91,23 +91,43 @@ export async function podPlace(options: PodPlaceOptions = {}): Promise<PodPlace 
   };
 }
 
+type Credentials = ReturnType<NonNullable<CreateNodeOptions["tls"]>>;
+
 /**
- * Certificates of a mounted Secret of type `kubernetes.io/tls` with `ca.crt` beside them. Looked at for every connection and
- * read again when the kubelet has put new ones there, which it does with all files at once: `..data` is a link to the folder
- * that they are in, and it is replaced.
+ * Certificates of a mounted Secret of type `kubernetes.io/tls` with `ca.crt` beside them, as `createNode` wants them: looked at
+ * for every connection, and read again when there are new ones. What cannot be read changes nothing, and is warned of.
  */
-export function mountedCredentials(directory: string): NonNullable<CreateNodeOptions["tls"]> {
-  let kept:
-    | { readonly version: string; readonly credentials: ReturnType<NonNullable<CreateNodeOptions["tls"]>> }
-    | undefined;
-  const read = (file: string): string => readFileSync(`${directory}/${file}`, "utf8");
+export function mountedCredentials(directory: string): () => Credentials {
+  let kept: { readonly folder: string; readonly mtimeMs: number; readonly credentials: Credentials } | undefined;
+  let problem: string | undefined;
   return () => {
-    const { ino, mtimeMs } = statSync(`${directory}/tls.crt`);
-    const version = `${ino}/${mtimeMs}`;
-    if (kept?.version === version) return kept.credentials;
-    kept = { version, credentials: { key: read("tls.key"), cert: read("tls.crt"), ca: read("ca.crt") } };
+    try {
+      const folder = folderOf(directory);
+      const { mtimeMs } = statSync(`${folder}/tls.crt`);
+      if (kept?.folder !== folder || kept.mtimeMs !== mtimeMs)
+        kept = { folder, mtimeMs, credentials: credentialsIn(folder) };
+      problem = undefined;
+    } catch (error) {
+      if (kept === undefined) throw error;
+      const { message } = error as Error;
+      if (message !== problem) process.emitWarning(`The certificates stay as they were: ${message}`);
+      problem = message;
+    }
     return kept.credentials;
   };
+}
+
+/**
+ * Where the files are: the kubelet writes them all to a new folder, and then has the link `..data` lead there. Taken from that
+ * folder they are of one version; through the links beside it some might be older than others.
+ */
+function folderOf(directory: string): string {
+  return existsSync(`${directory}/..data`) ? realpathSync(`${directory}/..data`) : directory;
+}
+
+function credentialsIn(folder: string): Credentials {
+  const read = (file: string): string => readFileSync(`${folder}/${file}`, "utf8");
+  return { key: read("tls.key"), cert: read("tls.crt"), ca: read("ca.crt") };
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
