@@ -7,11 +7,17 @@ import type { CreateNodeOptions } from "../../packages/cluster/src/node/node.ts"
 import { TestCluster, type TestNode } from "../../packages/cluster/src/node/nodes.fixture.ts";
 import type { Ports } from "../../packages/cluster/src/ports.ts";
 
+/** Of virtual time, for whatever must come to an end. */
+const PATIENCE_MS = 3_600_000;
+
 export class VirtualCluster implements AsyncDisposable {
   readonly time: VirtualTime = new VirtualTime();
   readonly #network: DelayedNetwork;
   readonly #cluster = new TestCluster(0);
   readonly #names: NodeName[] = [];
+  readonly #nodes: TestNode[] = [];
+  /** Which side of a split each node is on. */
+  #sides = new Map<NodeName, number>();
 
   /** `delayMs`: of the next thing that is on its way. */
   constructor(delayMs: () => number = () => 1) {
@@ -23,19 +29,50 @@ export class VirtualCluster implements AsyncDisposable {
     return this.#network.ports;
   }
 
-  node(alive: string, options: Partial<CreateNodeOptions> = {}): Promise<TestNode> {
-    const port = this.#names.push(`${alive}@127.0.0.1`);
-    return this.#cluster.node(alive, {
+  async node(alive: string, options: Partial<CreateNodeOptions> = {}): Promise<TestNode> {
+    const name: NodeName = `${alive}@127.0.0.1`;
+    const ports = this.ports;
+    const made = await this.#cluster.node(alive, {
       local: this.time.node(),
-      ports: this.ports,
-      listen: { port },
-      lookup: async (name) => {
-        const at = this.#names.indexOf(name);
+      listen: { port: this.#names.push(name) },
+      lookup: async (other) => {
+        const at = this.#names.lastIndexOf(other);
         if (at < 0) throw new Error("there is no such node");
+        if (this.#sides.get(other) !== this.#sides.get(name)) throw new Error("it is on the other side of a split");
         return { host: "127.0.0.1", port: at + 1 };
       },
+      ports,
       ...options,
     });
+    this.#nodes.push(made);
+    return made;
+  }
+
+  /** What comes of `work`, with all the time that it takes. */
+  async during<T>(work: Promise<T>): Promise<T> {
+    let isOver = false;
+    const over = (): void => {
+      isOver = true;
+    };
+    work.then(over, over);
+    for (let waitedMs = 0; !isOver && waitedMs < PATIENCE_MS; waitedMs += 1_000)
+      await this.time.advance(isOver ? 0 : 1_000);
+    if (!isOver) throw new Error(`nothing has come of it in ${PATIENCE_MS} ms`);
+    return work;
+  }
+
+  /** Parts the nodes into sides that do not reach each other; all that are not named are one side of their own. */
+  async split(...sides: readonly (readonly TestNode[])[]): Promise<void> {
+    this.#sides = new Map(sides.flatMap((side, index) => side.map(({ name }) => [name, index + 1])));
+    for (const { name, node } of this.#nodes)
+      for (const other of node.nodes("connected"))
+        if (this.#sides.get(name) !== this.#sides.get(other)) node.disconnect(other);
+    await this.time.advance(1_000);
+  }
+
+  /** All can reach each other again; nobody is connected by that alone. */
+  heal(): void {
+    this.#sides.clear();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

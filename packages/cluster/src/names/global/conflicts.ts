@@ -1,7 +1,9 @@
 /** What happens when two partitions meet in which a name has different owners: one of them runs its owner's method. */
-import { exit, type NodeName, send } from "@interlock/core";
+import { exit, InterlockError, type NodeName, send } from "@interlock/core";
 import { LocalPid } from "@interlock/core/distribution";
 import { type Atom, atom, decode, Fun, type Tuple, tuple } from "@interlock/wire";
+import { GroupName as Term } from "../../groups/group-name.ts";
+import { takesTerms } from "../../node/attached.ts";
 import { callRemote } from "../../rpc/on-node.ts";
 import { offerModule } from "../../rpc/remote-functions.ts";
 import type { Conflict, Outcome } from "./events.ts";
@@ -17,7 +19,7 @@ import type { Conflict, Outcome } from "./events.ts";
  */
 export type ConflictMethod = "random_exit" | "random_notify" | "notify_all";
 
-type Settle = (name: unknown, one: LocalPid, other: LocalPid) => LocalPid | undefined;
+type Settle = (name: Term, one: LocalPid, other: LocalPid) => LocalPid | undefined;
 
 const CONFLICT = atom("global_name_conflict");
 /** Under what name nodes run each other's methods, each of three arguments. */
@@ -35,18 +37,33 @@ const methods: Readonly<Record<ConflictMethod, Settle>> = {
   },
   random_notify(name, one, other) {
     const [least, greatest] = one.node < other.node ? [one, other] : [other, one];
-    tell(greatest, tuple(CONFLICT, name));
+    tell(greatest, name);
     return least;
   },
   notify_all(name, one, other) {
-    tell(one, tuple(CONFLICT, name, other));
-    tell(other, tuple(CONFLICT, name, one));
+    tell(one, name, other);
+    tell(other, name, one);
     return undefined;
   },
 };
 
-function tell(pid: LocalPid, message: Tuple): void {
+/** The name as the process has its messages. Another node makes that of it by itself. */
+function tell(pid: LocalPid, name: Term, ...more: readonly LocalPid[]): void {
+  const isNatural = pid.process !== undefined && !takesTerms(pid.process);
+  const message = tuple(CONFLICT, isNatural ? name.value : name.term, ...more);
   send(pid as LocalPid<never> as LocalPid<Tuple>, message);
+}
+
+/** **Errors** `INTERLOCK_BAD_ARGUMENT` for what is no method. */
+export function checkMethod(method: unknown): void {
+  if (typeof method === "string" && Object.hasOwn(methods, method)) return;
+  const expected = Object.keys(methods).join(", ");
+  const got = String(method);
+  throw new InterlockError("INTERLOCK_BAD_ARGUMENT", `Bad onConflict: got ${got}, expected one of ${expected}`, {
+    argument: "onConflict",
+    got,
+    expected,
+  });
 }
 
 /** `fun global:random_exit_name/3`, as other nodes have it with the name. */
@@ -67,7 +84,7 @@ function methodOf(term: unknown): ConflictMethod | undefined {
 }
 
 /** Runs a method here. @returns who keeps the name; undefined: nobody. Throws for a fun that only Erlang can run. */
-export function settleHere(method: unknown, name: unknown, one: LocalPid, other: LocalPid): LocalPid | undefined {
+export function settleHere(method: unknown, name: Term, one: LocalPid, other: LocalPid): LocalPid | undefined {
   const known = methodOf(method);
   if (known === undefined) throw new TypeError("this node cannot run the fun by which a conflict of names is settled");
   return methods[known](name, one, other);
@@ -79,18 +96,17 @@ export async function settle(
   { ours, theirs }: Conflict,
   failed: (error: unknown) => void,
 ): Promise<Outcome> {
-  const name = ours.name.term;
   const { node } = ours.pid;
   if (node === self) {
     try {
-      return outcomeOf(settleHere(ours.method, name, theirs.pid, ours.pid));
+      return outcomeOf(settleHere(ours.method, ours.name, theirs.pid, ours.pid));
     } catch (error) {
       failed(error);
       return "none";
     }
   }
   try {
-    const request = [ours.method, name, theirs.pid, ours.pid];
+    const request = [ours.method, ours.name.term, theirs.pid, ours.pid];
     return outcomeOf(await callRemote(node, MODULE, "resolve_it", request, { timeoutMs: SETTLE_MS }));
   } catch (error) {
     failed(error);
@@ -112,7 +128,7 @@ export function offerMethods(): void {
     functions: {
       resolve_it(method: unknown, name: unknown, one: LocalPid, other: LocalPid): unknown {
         try {
-          return settleHere(method, name, one, other) ?? atom("none");
+          return settleHere(method, new Term(name), one, other) ?? atom("none");
         } catch (error) {
           return tuple(atom("EXIT"), String(error)); // OTP: what is no pid of the two leaves the name to nobody.
         }

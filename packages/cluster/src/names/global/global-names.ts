@@ -3,7 +3,7 @@ import { InterlockError, type LocalNode, type Pid } from "@interlock/core";
 import { currentNode, LocalPid } from "@interlock/core/distribution";
 import { badOption } from "../../errors.ts";
 import { GroupName as Term } from "../../groups/group-name.ts";
-import { type ConflictMethod, methodTerm } from "./conflicts.ts";
+import { type ConflictMethod, checkMethod, methodTerm } from "./conflicts.ts";
 import { type GlobalServer, globalOn } from "./server.ts";
 
 export interface GlobalNameOptions {
@@ -75,6 +75,7 @@ export async function giveName(
   { onConflict = "random_exit" }: GlobalNameOptions = {},
 ): Promise<void> {
   const server = serverOf(node);
+  checkMethod(onConflict);
   if (!(pid instanceof LocalPid))
     throw new InterlockError("INTERLOCK_BAD_ARGUMENT", `Bad pid: got ${String(pid)}, expected a pid`, {
       argument: "pid",

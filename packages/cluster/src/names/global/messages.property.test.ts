@@ -148,5 +148,5 @@ test("what Erlang nodes said until R13 about the ends of others' processes is no
 test("a fun that only Erlang can run is refused", () => {
   const [one, other] = [1, 2].map((id) => new RemotePid({ name: "a@h", index: 1, route: undefined }, id, 0));
   for (const fun of [new Fun(Uint8Array.from([112, 0])), atom("random_exit"), undefined])
-    expect(() => settleHere(fun, "x", one as LocalPid, other as LocalPid)).toThrow(TypeError);
+    expect(() => settleHere(fun, new Term("x"), one as LocalPid, other as LocalPid)).toThrow(TypeError);
 });
