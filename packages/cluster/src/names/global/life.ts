@@ -51,6 +51,7 @@ export class GlobalLife {
   readonly #monitors = new Map<LocalPid, Monitor>();
   readonly #watched = new Map<Ref, LocalPid>();
   readonly #post: (work: () => void) => void;
+  #isOver = false;
 
   constructor({ joined, node, own, post, self }: GlobalLifeOptions) {
     this.#node = node;
@@ -70,7 +71,13 @@ export class GlobalLife {
     return [...this.machine.state.names.all].filter(({ pid }) => !(pid instanceof RemotePid) && isAlive(pid));
   }
 
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     // Those of a process that has ended have ended with it.
     if (this.#pid.process !== undefined) {
       for (const monitor of this.#monitors.values()) monitor.demonitor({ flush: true });

@@ -109,7 +109,7 @@ export class GlobalServer {
   /** Runs `work` within the process, after all that it has been sent until now. */
   #post(work: (life: GlobalLife) => void): void {
     this.#turn(() => {
-      if (this.#life !== undefined) work(this.#life);
+      if (this.#life?.isOver === false) work(this.#life);
     });
   }
 
@@ -121,6 +121,8 @@ export class GlobalServer {
   #begin(process: Process): void {
     useTerms(process);
     if (this.#joined !== undefined) registerName(this.#node, SERVER, process.pid);
+    // What it knows is read until the next one begins.
+    this.#life?.end();
     // OTP: without its server a node would end. Here it leaves the others, and joins them with what is its own.
     for (const node of this.#life?.machine.state.up ?? []) this.#joined?.kernel.disconnect(node);
     this.#live();
