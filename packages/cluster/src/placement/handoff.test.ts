@@ -227,6 +227,22 @@ describe("nodes that leave and come back", () => {
   }, 120_000);
 });
 
+describe("two nodes that leave at once", () => {
+  test("hand everything to the one that stays, and nothing to each other for good", async () => {
+    await using nodes = await TestCluster.make();
+    const all = (await sites(nodes, ["a", "b", "c"], books)) as [Site, Site, Site];
+    const [a, b, c] = all;
+    const keys = Array.from({ length: 30 }, (_, at) => `book ${at}`);
+    for (const key of keys) await c.at.run(() => books.at(key).call.add("one"));
+    const results = await Promise.all([a, b].map(({ at }) => at.run(() => books.drain({ deadlineMs: 60_000 }))));
+    for (const { ended, failed, restarted } of results) expect([ended, failed, restarted]).toEqual([0, 0, 0]);
+    await Promise.all([a.stop(books), b.stop(books)]);
+    expect(await c.at.run(() => books.local().length)).toBe(30);
+    for (const key of keys) expect(await c.at.run(() => books.at(key).call.entries())).toEqual(["one"]);
+    expect(texts(all)).toEqual([]);
+  });
+});
+
 describe("a process that moves", () => {
   test("is awaited in the middle of a handler, and what waited behind is answered by the next one", async () => {
     await using nodes = await TestCluster.make();

@@ -1,7 +1,24 @@
 /** Placements of real nodes, over sockets. */
-import { genServer, isError, noreply, reply, stop } from "@interlock/core";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import {
+  exit,
+  genServer,
+  isError,
+  local,
+  monitor,
+  noreply,
+  type Pid,
+  reply,
+  type SystemMessage,
+  send,
+  sendWait,
+  stop,
+  trySend,
+  whereis,
+} from "@interlock/core";
 import { describe, expect, test } from "vitest";
 import { TestCluster } from "../node/nodes.fixture.ts";
+import { hostName } from "./host.ts";
 import { placement } from "./placement.ts";
 import { known, type Site, site, sites, until } from "./sites.fixture.ts";
 
@@ -35,6 +52,25 @@ const Room = genServer({
 });
 
 const rooms = placement({ name: "rooms", server: Room, args: (key: string) => [key], handoff: "move" });
+
+/** Lets the init of the next slow book go on. */
+let begin: (() => void) | undefined;
+
+const Slow = genServer({
+  name: "slow",
+  init: async (): Promise<readonly string[]> => {
+    await new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    return [];
+  },
+  calls: { entries: ({ state }) => reply(state) },
+  casts: { put: ({ state }, entry: string) => noreply([...state, entry]) },
+  info: ({ state }, message: SystemMessage | string) =>
+    typeof message === "string" ? noreply([...state, message]) : noreply(),
+});
+const slowOptions = { server: Slow, args: (): [] => [], handoff: "none" as const };
+const slow = placement({ name: "slow", ...slowOptions });
 
 function reports(those: readonly Site[]): readonly unknown[] {
   return those.flatMap(({ at }) => at.reports.map((report) => ("text" in report ? report.text : report.type)));
@@ -210,5 +246,98 @@ describe("placed processes", () => {
     await b.at.run(() => rooms.at("town").call.add("b"));
     expect((await a.at.run(() => rooms.at("town").call.entries())).slice(-2)).toEqual(["a", "b"]);
     expect(reports([a, b])).toContain("town ran on two nodes that were cut off from each other: the one here ends");
+  });
+
+  test("end with the process that hosts them, and are started again on whatever node is then theirs", async () => {
+    await using nodes = await TestCluster.make();
+    const all = (await sites(nodes, ["a", "b"], rooms)) as [Site, Site];
+    const [a, b] = all;
+    const key = await keyOn(a, all);
+    const old = await a.at.run(() => rooms.whereis(key) as Pid);
+    const reason = await a.at.run(async () => {
+      const ended = monitor(old);
+      exit(whereis(local(hostName("rooms"))) as Pid, "kill");
+      return (await ended).reason;
+    });
+    expect(reason).toBe("killed");
+    await known(all, rooms);
+    expect(await b.at.run(() => rooms.at(key).call.entries())).toEqual([`${key} began`]);
+  });
+
+  test("keep what each sender sends in order while they start", async () => {
+    await using nodes = await TestCluster.make();
+    const [a, b] = (await sites(nodes, ["a", "b"], slow)) as [Site, Site];
+    for (const { at } of [a, b])
+      at.start(() => {
+        slow.at("book").cast.put(`${at.name} 1`);
+        send(slow.named("book"), `${at.name} 2`);
+        expect(trySend(slow.named("book"), `${at.name} 3`)).toBe(true);
+        slow.at("book").cast.put(`${at.name} 4`);
+      });
+    const waited = b.at.run(async () => {
+      await sendWait(slow.named("book"), `${b.at.name} 5`);
+      return slow.at("book").call.entries();
+    });
+    await until(() => begin !== undefined);
+    expect(await a.at.run(() => slow.whereis("book"))).toBeUndefined();
+    begin?.();
+    const entries = await waited;
+    expect(
+      entries
+        .filter((entry) => entry.startsWith(b.at.name))
+        .map((entry) => entry.slice(-1))
+        .join(""),
+    ).toBe("12345");
+    const both = await a.at.run(() => slow.at("book").call.entries());
+    expect(
+      both
+        .filter((entry) => entry.startsWith(a.at.name))
+        .map((entry) => entry.slice(-1))
+        .join(""),
+    ).toBe("1234");
+  });
+
+  test("that have more waiting than they may lose what comes then, and say so; calls fail at once", async () => {
+    const dropped: unknown[] = [];
+    const heard = (event: unknown): void => void dropped.push(event);
+    await using nodes = await TestCluster.make();
+    const narrow = placement({ name: "narrow", ...slowOptions, capacity: 2 });
+    const [a] = (await sites(nodes, ["a"], narrow)) as [Site];
+    begin = undefined;
+    subscribe("interlock:placement.dropped", heard);
+    await a.at.run(() => {
+      for (let number = 1; number <= 4; number++) narrow.at("book").cast.put(`${number}`);
+      expect(trySend(narrow.named("book"), "5")).toBe(false);
+    });
+    unsubscribe("interlock:placement.dropped", heard);
+    const error = await a.at.run(() =>
+      narrow
+        .at("book")
+        .call.entries()
+        .catch((thrown: unknown) => thrown),
+    );
+    expect(isError(error, "INTERLOCK_MAILBOX_FULL")).toBe(true);
+    expect(dropped).toEqual(Array(2).fill({ placement: "narrow", node: a.at.name, key: "book", capacity: 2 }));
+    expect(reports([a])).toEqual(["2 messages wait for book: more are dropped"]);
+    (begin as unknown as () => void)();
+    await until(() => a.at.run(() => narrow.whereis("book") !== undefined));
+    expect(await a.at.run(() => narrow.at("book").call.entries())).toEqual(["1", "2"]);
+  });
+
+  test("are watched by name: the process that runs, and nobody where none does", async () => {
+    await using nodes = await TestCluster.make();
+    const all = (await sites(nodes, ["a", "b"], rooms)) as [Site, Site];
+    const [a, b] = all;
+    const key = await keyOn(a, all);
+    const watch = ({ at }: Site, name: string): Promise<unknown> =>
+      at.run(async (process) => (await process.receive(process.monitor(rooms.named(name)).down)).reason);
+    expect(await watch(a, "nobody")).toBe("noproc");
+    expect(await watch(b, "nobody")).toBe("noproc");
+    await until(() => b.at.run(() => rooms.whereis(key) !== undefined));
+    const both = all.map((one) => watch(one, key));
+    // Both have said so before they call.
+    for (const { at } of all) await at.run(() => rooms.at(key).call.entries());
+    await a.at.run(() => rooms.at(key).call.close());
+    expect(await Promise.all(both)).toEqual(["normal", "normal"]);
   });
 });

@@ -87,5 +87,6 @@ export async function known(those: readonly Site[], placement: AnyPlacement): Pr
           .join() === names.join()
       );
     });
-  for (const one of those) await until(() => agrees(one));
+  // It may be about to start again.
+  for (const one of those) await until(() => agrees(one).catch(() => false));
 }
