@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import {
+  abstaining,
   answered,
   changed,
   decide,
@@ -339,4 +340,33 @@ describe("whatever the clocks, the network, pauses and crashes", () => {
       { numRuns: 300 },
     );
   });
+});
+
+test("who abstains asks for nothing but a look, and not more often than others do", () => {
+  const record = fc.option(
+    fc.record({
+      holder: fc.constantFrom(undefined, "a/0", "b/0"),
+      token: fc.nat(9),
+      durationMs: fc.integer({ min: 1, max: 30_000 }),
+      version: fc.constantFrom("1", "2"),
+    }),
+    { nil: undefined },
+  );
+  fc.assert(
+    fc.property(fc.array(record, { minLength: 1, maxLength: 30 }), (records) => {
+      let state = abstaining(election("a/0", timing, 0));
+      let nowMs = 0;
+      for (const seen of records) {
+        const { election: asking, request, wakeMs } = decide(state, nowMs);
+        expect(request).toEqual({ type: "read" });
+        state = answered(asking, asking.asked?.number ?? 0, { granted: false, record: seen }, nowMs);
+        const due = decide(state, nowMs);
+        expect(due.request).toBeUndefined();
+        // At the end of what is there, or when it is time to look again.
+        expect(due.wakeMs).toBeGreaterThanOrEqual(nowMs + Math.min(timing.retryMs, 1));
+        nowMs = due.wakeMs;
+        expect(wakeMs).toBeGreaterThan(0);
+      }
+    }),
+  );
 });

@@ -62,6 +62,8 @@ export interface Election {
   readonly nextMs: number;
   /** Others may have changed the lease since it was asked for. */
   readonly stale: boolean;
+  /** It takes no lease that it does not hold, and only looks who does. */
+  readonly abstains: boolean;
 }
 
 export interface Decision {
@@ -83,6 +85,7 @@ export function election(candidate: string, timing: LeaseTiming, nowMs: number):
     requests: 0,
     nextMs: nowMs,
     stale: false,
+    abstains: false,
   };
 }
 
@@ -114,9 +117,9 @@ export function decide(state: Election, nowMs: number): Decision {
   return { ...waiting(asking, nowMs + timing.renewDeadlineMs / 2), request };
 }
 
-function requestOf({ candidate, held, seen }: Election, nowMs: number): LeaseRequest {
+function requestOf({ abstains, candidate, held, seen }: Election, nowMs: number): LeaseRequest {
   if (held !== undefined) return { type: "renew", held: held.record };
-  if (seen === undefined) return { type: "read" };
+  if (seen === undefined || abstains) return { type: "read" };
   const { record, sinceMs } = seen;
   // Its own without a term: an answer was lost, or the term has ended. Nothing acts by that token any more.
   const free = record === undefined || record.holder === undefined || record.holder === candidate;
@@ -141,12 +144,12 @@ export function answered(state: Election, number: number, answer: LeaseAnswer, n
   if (state.held !== undefined && (record?.holder !== candidate || record.token !== state.held.record.token))
     return { ...known, held: undefined, stopping: true };
   const isFree = record === undefined || record.holder === undefined || record.holder === candidate;
-  if (isFree || state.stale) {
+  if ((isFree && !state.abstains) || state.stale) {
     // Its own term, in a version that it had no answer of.
     const own = state.held === undefined || record === undefined ? state.held : { ...state.held, record };
     return { ...known, held: own, nextMs: nowMs };
   }
-  const expiryMs = (known.seen?.sinceMs ?? nowMs) + record.durationMs;
+  const expiryMs = (known.seen?.sinceMs ?? nowMs) + (record?.durationMs ?? 0);
   // Not before the time to look again when it has expired already: the attempt to take it over has just been refused.
   const retryMs = nowMs + timing.retryMs;
   return { ...known, nextMs: expiryMs > nowMs ? Math.min(retryMs, expiryMs) : retryMs };
@@ -174,6 +177,11 @@ export function stopped(state: Election, nowMs: number): Election {
 export function resigned(state: Election): { readonly election: Election; readonly release: LeaseRecord | undefined } {
   const election: Election = { ...state, held: undefined, stopping: true, asked: undefined };
   return { election, release: state.held?.record };
+}
+
+/** From now on it is no candidate: whatever it holds it keeps, and takes nothing else. */
+export function abstaining(state: Election): Election {
+  return { ...state, abstains: true };
 }
 
 function waiting(state: Election, untilMs: number): Decision {

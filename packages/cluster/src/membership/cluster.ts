@@ -14,6 +14,7 @@ import { Discoverer } from "../discovery/discoverer.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import type { DiscoveryStatus } from "../discovery/findings.ts";
 import { badOption } from "../errors.ts";
+import { standDown } from "../node/attached.ts";
 import type { ClusterNode } from "../node/node.ts";
 import { type NodeParts, partsOf } from "../node/parts.ts";
 import { changesOf } from "./changes.ts";
@@ -66,6 +67,11 @@ export interface Cluster extends AsyncDisposable {
   changes(options?: { readonly signal?: AbortSignal }): AsyncIterable<MembershipChange>;
   /** Has `watcher` told of every change. @returns what ends it. */
   watch(watcher: (change: MembershipChange) => void): () => void;
+  /**
+   * This node goes soon: it takes over no singleton any more, and keeps those that it has until they are stopped. So of several
+   * nodes that go at the same time none passes them on to another one of these.
+   */
+  standDown(): void;
   /** Says to all that this node goes, and resolves when they have heard it or `leaveMs` has passed. The node stays connected. */
   leave(): Promise<void>;
 }
@@ -257,6 +263,10 @@ class RunningCluster implements Cluster {
     const own = (change: MembershipChange): void => watcher(change);
     this.#watching.add(own);
     return () => this.#watching.delete(own);
+  }
+
+  standDown(): void {
+    standDown(this.#parts.local);
   }
 
   leave(): Promise<void> {

@@ -32,6 +32,7 @@ import {
 } from "@interlock/core";
 import { currentNode } from "@interlock/core/distribution";
 import {
+  abstaining,
   answered,
   changed,
   decide,
@@ -45,7 +46,7 @@ import {
   stopped,
 } from "../lease/elector.ts";
 import type { Lease, LeaseAnswer } from "../lease/lease.ts";
-import { hasDeparted, takePart } from "../node/attached.ts";
+import { hasDeparted, hasStoodDown, takePart } from "../node/attached.ts";
 import { candidateName, dropStanding, Standing, setStanding } from "./standing.ts";
 
 export interface SingletonPlan {
@@ -209,7 +210,8 @@ function advance(state: Candidacy, step: (known: Election) => Election): Candida
   timer?.cancel();
   if (state.isWithdrawn) return { ...state, timer: undefined };
   const now = node.runtime.clock.now();
-  const decision = decide(step(standing.election), now);
+  const known = step(standing.election);
+  const decision = decide(hasStoodDown(node) ? abstaining(known) : known, now);
   standing.election = decision.election;
   const { asked, held, stopping } = decision.election;
   if (decision.request !== undefined) ask(state, decision.request, asked?.number ?? 0);

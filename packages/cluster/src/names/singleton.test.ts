@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 
 import type { Lease, Leases } from "../lease/lease.ts";
 import { memoryLeases } from "../lease/memory-leases.ts";
+import { standDown } from "../node/attached.ts";
 import { TestCluster, type TestNode } from "../node/nodes.fixture.ts";
 import { singleton } from "./singleton.ts";
 import { VirtualTime } from "./virtual-time.fixture.ts";
@@ -152,6 +153,21 @@ describe("a singleton", () => {
     await time.advance(20_000);
     expect(await a.call()).toBe("c@127.0.0.1");
     expect(ledger).toMatchObject({ running: 1, mostRunning: 1, tokens: [1, 2, 3] });
+  });
+
+  test("moves once when several nodes go at the same time: none of these takes it over, and its own keeps it to the end", async () => {
+    const { all, cluster, time } = await sites(["a", "b", "c"]);
+    await using _ = cluster;
+    const [a, b, c] = all as [Site, Site, Site];
+    for (const one of [a, b]) standDown(one.local);
+    await time.advance(60_000);
+    expect(await Promise.all(all.map((one) => one.call()))).toEqual([a.name, a.name, a.name]);
+    await a.run(() => a.top.stop());
+    await time.settle(); // No time has passed.
+    expect(await b.call()).toBe(c.name);
+    await c.run(() => c.top.stop());
+    await time.advance(60_000);
+    expect(ledger).toMatchObject({ running: 0, mostRunning: 1, tokens: [1, 2] });
   });
 
   test("that is granted to a node which has just left is given back at once", async () => {

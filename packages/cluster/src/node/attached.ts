@@ -33,6 +33,7 @@ export interface Participant {
 
 const participants = new WeakMap<LocalNode, Set<Participant>>();
 const departed = new WeakSet<LocalNode>();
+const stoodDown = new WeakSet<LocalNode>();
 
 /** @returns what ends it. */
 export function takePart(local: LocalNode, participant: Participant): () => void {
@@ -50,7 +51,17 @@ export async function departing(local: LocalNode): Promise<void> {
 
 export function arrived(local: LocalNode): void {
   departed.delete(local);
+  stoodDown.delete(local);
   for (const one of participants.get(local) ?? []) one.joined();
+}
+
+/** The node goes soon: it keeps what it holds until then, and is to be given nothing else. */
+export function standDown(local: LocalNode): void {
+  stoodDown.add(local);
+}
+
+export function hasStoodDown(local: LocalNode): boolean {
+  return stoodDown.has(local);
 }
 
 /** Whether the node was part of a network and is not any more. */

@@ -5,28 +5,23 @@ import type { AnyGenServer } from "@interlock/core";
 import { type PodRegistry, pod } from "../registry.ts";
 
 /**
- * Has the pod be ready when its node is up in the cluster, and leave the cluster when the pod drains.
+ * Has the pod be ready when its node is up in the cluster; when the pod drains, it takes over no singletons any more, and
+ * leaves the cluster at the end.
+ *
  * @returns what takes that back.
  */
 export function drainCluster(cluster: Cluster, registry: PodRegistry = pod): () => void {
-  let isLeaving = false;
   const name = `cluster of ${cluster.node}`;
   const check = (): string | undefined => {
-    const own = cluster.members().find(({ node }) => node === cluster.node);
+    const state = cluster.members().find(({ node }) => node === cluster.node)?.state;
     // Whoever leaves has been up.
-    if (isLeaving || own?.state === "up" || own?.state === "leaving") return undefined;
-    return cluster.waitingFor() ?? `${cluster.node} is ${own?.state ?? "in no cluster"}`;
+    if (state === "up" || state === "leaving") return undefined;
+    return cluster.waitingFor() ?? `${cluster.node} is ${state ?? "in no cluster"}`;
   };
   const ends = [
     registry.readyWhen({ name: "joined", check }),
-    registry.onDrain({
-      name,
-      phase: "leave",
-      run: () => {
-        isLeaving = true;
-        return cluster.leave();
-      },
-    }),
+    registry.onDrain({ name, phase: "announce", run: () => cluster.standDown() }),
+    registry.onDrain({ name, phase: "leave", run: () => cluster.leave() }),
   ];
   return () => {
     for (const end of ends) end();
