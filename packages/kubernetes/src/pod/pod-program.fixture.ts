@@ -7,8 +7,12 @@ import { getHeapStatistics } from "node:v8";
 import { application, genServer, local, reply, type StandardSchema, self, supervisor } from "@interlock/core";
 import { drainHttp, onDrain, readyWhen, runPod } from "../index.ts";
 
-const { HANG_MS: hangMs = "10000", MODE: mode, PORT: port = "0" } = process.env;
+const { HANG_MS: hangMs = "10000", LATE_MS: lateMs = "1000", MODE: mode, PORT: port = "0" } = process.env;
 const say = (what: object): void => void process.stdout.write(`${JSON.stringify(what)}\n`);
+
+function block(ms: number): void {
+  for (const endMs = performance.now() + ms; performance.now() < endMs; );
+}
 
 let problem: string | undefined;
 
@@ -20,6 +24,7 @@ const Web = genServer({
       if (request.url === "/hang") for (;;);
       if (request.url === "/crash") web.cast.crash();
       if (request.url === "/ill") problem = "it does not feel well";
+      if (request.url === "/busy") setInterval(() => block(150), 200);
       // A grandchild that ends after its parent: then it is a child of PID 1.
       if (request.url === "/orphan") spawn("sh", ["-c", "(sleep 0.2; exit 3) & exit 0"], { stdio: "ignore" });
       if (request.url === "/slow") setTimeout(() => response.end("slow"), 300);
@@ -74,6 +79,6 @@ onDrain({
   },
 });
 
-const pod = await runPod(program, { managementPort: Number(port), hangMs: Number(hangMs) });
+const pod = await runPod(program, { managementPort: Number(port), hangMs: Number(hangMs), lateMs: Number(lateMs) });
 const heapMiB = Math.round(getHeapStatistics().heap_size_limit / 1_048_576);
 say({ management: pod.managementPort, port: await web.call.port(), pid: process.pid, heapMiB });

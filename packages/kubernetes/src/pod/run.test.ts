@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 
 import { podExitCodes } from "./drain/machine.ts";
@@ -22,6 +23,20 @@ describe("the probes", () => {
     });
     expect(await get(management, "/nothing")).toMatchObject({ status: 404 });
   });
+});
+
+test("a pod whose event loop is late for three periods is not ready, and lives", async () => {
+  const { management, port } = await new Program({ LATE_MS: "50" }).ports();
+  await get(port, "/busy");
+  let ready = await get(management, "/ready");
+  while (ready.status === 200) {
+    await pause(500);
+    ready = await get(management, "/ready");
+  }
+  expect(ready.body).toMatchObject({
+    reasons: [{ check: "event_loop", reason: expect.stringContaining("3 periods") }],
+  });
+  expect((await get(management, "/live")).status).toBe(200);
 });
 
 describe("the preStop hook", () => {

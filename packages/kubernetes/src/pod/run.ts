@@ -72,7 +72,7 @@ class RunningPod implements Pod {
   readonly #critical: CriticalChildren;
   readonly budgets: ReturnType<typeof drainBudgets>;
   #management: Management | undefined;
-  #loop: LoopDelay = { latePeriods: 0, delayMs: 0 };
+  #loop: () => LoopDelay = () => ({ latePeriods: 0, delayMs: 0 });
   #isStarted = false;
 
   constructor(application: AnyApplication, options: PodOptions, print: (line: string) => void) {
@@ -137,7 +137,15 @@ class RunningPod implements Pod {
   }
 
   #entered(phase: DrainPhase): void {
+    if (phase === "closing") this.#reportMoved();
     this.#print(`drain: ${phase}`);
+  }
+
+  /** What was handed over and what was cut: the only place where that is said, once the pod is gone. */
+  #reportMoved(): void {
+    for (const { name, phase, said, state } of registry.participants)
+      if ((phase === "handoff" || phase === "requests") && (said !== undefined || state === "cut"))
+        this.#print(`drain: ${phase} of ${name}: ${state}${said === undefined ? "" : ` ${JSON.stringify(said)}`}`);
   }
 
   async #answer(question: Question): Promise<Answer> {
@@ -159,7 +167,7 @@ class RunningPod implements Pod {
     const { isClosing } = this.#drain;
     // A tree that is being stopped is not worth asking.
     const critical = isStarted && !isClosing ? await this.#critical.read() : [];
-    return readiness({ isStarted, critical, isClosing, problems: registry.problems, ...this.#loop });
+    return readiness({ isStarted, critical, isClosing, problems: registry.problems, ...this.#loop() });
   }
 
   async #status(): Promise<unknown> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-
 import { type PodFacts, readiness, startup } from "./health.ts";
+import { type LoopDelay, nextLoopDelay } from "./loop-delay.ts";
 
 const well: PodFacts = {
   isStarted: true,
@@ -37,6 +37,15 @@ describe("a pod is ready", () => {
   test("although its event loop was late twice: that is a pause of the garbage collector", () => {
     expect(readiness({ ...well, latePeriods: 2, delayMs: 1_500 }).ok).toBe(true);
   });
+});
+
+test("periods of lateness count in a row", () => {
+  let seen: LoopDelay = { latePeriods: 0, delayMs: 0 };
+  const counts = [1_500, 1_001, 1_000, 1_200, 3].map((delayMs) => {
+    seen = nextLoopDelay(seen, delayMs, 1_000);
+    return seen.latePeriods;
+  });
+  expect(counts).toEqual([1, 2, 0, 1, 0]);
 });
 
 test("a pod has started whatever becomes of it later", () => {

@@ -12,15 +12,21 @@ const PERIOD_MS = 2_000;
 const RESOLUTION_MS = 20;
 const PERCENTILE = 99;
 
-export function watchLoopDelay(limitMs: number): LoopDelay {
+/** What is known after one more period. */
+export function nextLoopDelay({ latePeriods }: LoopDelay, delayMs: number, limitMs: number): LoopDelay {
+  return { delayMs, latePeriods: delayMs > limitMs ? latePeriods + 1 : 0 };
+}
+
+/** @returns what is known now. */
+export function watchLoopDelay(limitMs: number): () => LoopDelay {
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   histogram.enable();
-  const seen = { latePeriods: 0, delayMs: 0 };
+  let seen: LoopDelay = { latePeriods: 0, delayMs: 0 };
   setInterval(() => {
     // What is measured are the intervals between samples.
-    seen.delayMs = Math.max(0, Math.round(histogram.percentile(PERCENTILE) / 1e6) - RESOLUTION_MS);
-    seen.latePeriods = seen.delayMs > limitMs ? seen.latePeriods + 1 : 0;
+    const delayMs = Math.max(0, Math.round(histogram.percentile(PERCENTILE) / 1e6) - RESOLUTION_MS);
+    seen = nextLoopDelay(seen, delayMs, limitMs);
     histogram.reset();
   }, PERIOD_MS).unref();
-  return seen;
+  return () => seen;
 }
