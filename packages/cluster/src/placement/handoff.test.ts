@@ -494,7 +494,7 @@ describe("what is handed over", () => {
       failed: 1,
     });
     expect(saved.get("book")).toMatchObject({ entries: ["one"] });
-    expect(texts([a])).toEqual(["book could not be handed over: it starts afresh when it is used next"]);
+    expect(texts([a])).toEqual(["not handed over, so to be started afresh when used next: book"]);
     await a.stop(kept);
     await a.start(kept);
     await known([a], kept);

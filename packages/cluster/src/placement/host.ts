@@ -3,7 +3,15 @@
  * once, by whoever uses them; what other hosts say goes through the mailbox of the host's process, in the order in which it
  * came.
  */
-import { type ExitReason, type LocalNode, type NodeName, remote, type Self, unowned } from "@interlock/core";
+import {
+  type ExitReason,
+  type LocalNode,
+  type NodeName,
+  remote,
+  type Self,
+  type Timer,
+  unowned,
+} from "@interlock/core";
 import {
   deliverCall,
   deliverCast,
@@ -58,7 +66,7 @@ export class PlacementHost {
   readonly #gates = new Map<string, Gate>();
   /** What a DOWN is of, by its reference. */
   readonly #watched = new Map<unknown, NodeName>();
-  #reminding = false;
+  #reminder: Timer | undefined;
 
   constructor(self: Self<unknown>, process: Process, { hosts: takes, plan, startChild }: HostOptions) {
     const { node } = process;
@@ -106,6 +114,7 @@ export class PlacementHost {
 
   /** Others take this node's keys for free ones as soon as they hear of it: nothing may run on. */
   #ended(reason: ExitReason): void {
+    this.#reminder?.cancel();
     this.#processes.end();
     this.#calls.close(reason);
     for (const key of [...this.#gates.keys()]) this.#giveUp(key, undefined);
@@ -129,12 +138,11 @@ export class PlacementHost {
 
   #want(key: string): void {
     this.act(this.state.wants(key));
-    if (this.#reminding || !this.#gates.has(key)) return;
-    this.#reminding = true;
-    this.#node.after(REMIND_MS, () => {
-      this.#reminding = false;
+    if (this.#reminder !== undefined || !this.#gates.has(key)) return;
+    this.#reminder = this.#node.after(REMIND_MS, () => {
+      this.#reminder = undefined;
       const [waiting] = this.#gates.keys();
-      if (waiting === undefined || !this.#process.alive) return;
+      if (waiting === undefined) return;
       this.act(this.state.remind());
       this.#want(waiting);
     });

@@ -1,11 +1,12 @@
 /** The processes of a placement on one node: how they start, are packed, go on for each other, and end. */
-import { type ExitReason, type Pid, unowned } from "@interlock/core";
+import { type ExitReason, type Pid, type Timer, unowned } from "@interlock/core";
 import {
   becomeForwarder,
   exitFrom,
   IncomingCall,
   type LocalPid,
   type OpenCall,
+  onEnd,
   type Process,
   packProcess,
   type Remainder,
@@ -68,6 +69,8 @@ class RunningProcesses implements PlacedProcesses {
   /** Calls that another node can answer, since the state of their callee was packed. */
   readonly #addressed = new Map<LocalPid, ReadonlySet<OpenCall>>();
   readonly #crashes = new Map<string, number[]>();
+  /** Of the keys that wait for an heir's answer. */
+  readonly #limits = new Map<string, Timer>();
 
   constructor(options: PlacedProcessesOptions) {
     this.#options = options;
@@ -78,6 +81,7 @@ class RunningProcesses implements PlacedProcesses {
   }
 
   end(): void {
+    for (const limit of this.#limits.values()) limit.cancel();
     for (const [pid, { process }] of this.#watchers) {
       unwatch(process, this.#watchers.get(pid) as EndWatcher);
       exitFrom(this.#host, process, "kill");
@@ -96,6 +100,7 @@ class RunningProcesses implements PlacedProcesses {
       case "pack":
         return this.#pack(effect.key, effect.epoch);
       case "unpack": {
+        this.#limits.get(effect.key)?.cancel();
         const process = this.#processOf(effect.key);
         if (process !== undefined) unpackProcess(process);
         return;
@@ -113,7 +118,11 @@ class RunningProcesses implements PlacedProcesses {
         return;
       case "limit": {
         const { attempt, key } = effect;
-        this.#options.process.node.after(plan.takeMs, () => this.#alive && act(state.late(key, attempt)));
+        this.#limits.get(key)?.cancel();
+        this.#limits.set(
+          key,
+          this.#options.process.node.after(plan.takeMs, () => act(state.late(key, attempt))),
+        );
         return;
       }
       case "settled":
@@ -258,7 +267,8 @@ class RunningProcesses implements PlacedProcesses {
   #stop(process: Process | undefined): void {
     if (process === undefined) return;
     const { plan } = this.#options;
-    process.node.after(plan.shutdownMs, () => process.alive && exitFrom(this.#host, process, "kill"));
+    const limit = process.node.after(plan.shutdownMs, () => exitFrom(this.#host, process, "kill"));
+    onEnd(process, () => limit.cancel());
     unpackProcess(process);
     exitFrom(process.parent ?? this.#host, process, "shutdown");
   }
@@ -356,6 +366,8 @@ class RunningProcesses implements PlacedProcesses {
   }
 
   #settled({ key, lost, parcel, to }: Extract<Effect, { readonly type: "settled" }>): void {
+    this.#limits.get(key)?.cancel();
+    this.#limits.delete(key);
     const moved = (parcel as Parcel | undefined)?.mode === "restart" ? "restarted" : "moved";
     this.#options.tally.settled(key, lost ? "failed" : to === undefined ? "ended" : moved, to?.node);
   }

@@ -134,6 +134,29 @@ export interface Placement<G extends AnyGenServer, Key extends string> {
  *
  * Between nodes that are cut off from each other both sides may run a key; when they meet again, one of the two ends. What
  * must never run twice is a `singleton`.
+ *
+ * @example
+ * const Room = genServer({
+ *   name: "room",
+ *   init: (name: string): readonly string[] => [`welcome to ${name}`],
+ *   calls: {
+ *     say({ state }, text: string) {
+ *       return reply(state.length, [...state, text]);
+ *     },
+ *   },
+ * });
+ * const rooms = placement({ name: "rooms", server: Room, args: (key: string) => [key], handoff: "move" });
+ * await using node = await createNode({ name: "a@127.0.0.1", cookie: "a secret", epmd: { port: 14_373 } });
+ * await using cluster = await joinCluster(node, {
+ *   discovery: [localNodes()],
+ *   requiredContactPoints: 1,
+ *   stableMarginMs: 0,
+ * });
+ * // On each node that runs rooms, or uses them.
+ * const Top = supervisor({ name: "top", strategy: "one_for_one", children: () => [rooms.child(cluster)] });
+ * await Top.start();
+ * console.log(await rooms.at("town").call.say("hello")); // 1
+ * console.log(rooms.whereis("town")?.node); // a@127.0.0.1
  */
 export function placement<G extends AnyGenServer, Key extends string = string, Snapshot = never>(
   options: PlacementOptions<G, Key, Snapshot>,

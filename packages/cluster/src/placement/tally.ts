@@ -11,6 +11,8 @@ const handoffChannel = channel("interlock:placement.handoff");
 /** `{ placement, node, key, capacity }`: a message to a key that is on its way was dropped. */
 const droppedChannel = channel("interlock:placement.dropped");
 
+const MOST_NAMED = 10;
+
 /** What became of a node's keys, by number. */
 export type DrainResult = { readonly [Outcome in HandoffOutcome]: number };
 
@@ -18,6 +20,7 @@ export class Tally {
   readonly #plan: PlacementPlan;
   readonly #node: LocalNode;
   readonly #counts: Record<HandoffOutcome, number> = { moved: 0, restarted: 0, ended: 0, failed: 0 };
+  readonly #failed: string[] = [];
   readonly #done = Promise.withResolvers<void>();
 
   constructor(plan: PlacementPlan, node: LocalNode) {
@@ -35,6 +38,11 @@ export class Tally {
 
   /** Nothing is held any more, or nothing is waited for. */
   left(): void {
+    // One report, not ten thousand.
+    const failed = this.#failed.splice(0);
+    const more = failed.length > MOST_NAMED ? ` and ${failed.length - MOST_NAMED} more` : "";
+    const names = `${failed.slice(0, MOST_NAMED).join(", ")}${more}`;
+    if (failed.length > 0) this.warn(`not handed over, so to be started afresh when used next: ${names}`, undefined);
     this.#done.resolve();
   }
 
@@ -49,8 +57,7 @@ export class Tally {
     const { name: placement } = this.#plan;
     const node = this.#node.name;
     if (handoffChannel.hasSubscribers) unowned(() => handoffChannel.publish({ placement, node, key, outcome, to }));
-    if (outcome === "failed")
-      this.warn(`${key} could not be handed over: it starts afresh when it is used next`, undefined);
+    if (outcome === "failed") this.#failed.push(key);
   }
 
   overflow(key: string, sent: Sent, gate: Gate): void {
