@@ -47,6 +47,13 @@ describe.skipIf(!hasMemoryGroup)(`in a container with 256 MiB${skipped}`, () => 
     expect(await program.ended).toBe(podExitCodes.drained);
   });
 
+  test("V8's own heap would be more than the container has", () => {
+    const code = "console.log(require('node:v8').getHeapStatistics().heap_size_limit)";
+    const [file = "", ...args] = [...within, process.execPath, "-e", code];
+    const { stdout } = spawnSync(file, args, { encoding: "utf8", env: { ...process.env, NODE_OPTIONS: "" } });
+    expect(Number(stdout)).toBeGreaterThan(256 * MIB);
+  });
+
   test("a heap that was asked for stays as it is", async () => {
     const program = new Program({ NODE_OPTIONS: "--max-old-space-size=100" }, within);
     const { heapMiB } = await program.ports();
