@@ -66,12 +66,14 @@ async function untilServed() {
 
 /** Ends the whole group: npm, its shell and the nodes that the newsroom started. */
 async function stop() {
+  const { pid } = child;
+  if (pid === undefined) return;
   for (const [signal, graceMs] of [
     ["SIGTERM", 10_000],
     ["SIGKILL", 2_000],
   ]) {
     try {
-      process.kill(-child.pid, signal);
+      process.kill(-pid, signal);
     } catch {
       return;
     }
