@@ -495,7 +495,20 @@ export const table: readonly Row[] = [
     372: "global:both_known_1",
     373: "global:connect_all_false",
   }),
-  ...later("cluster", [317, 326]),
+  ...tested("node-container", {
+    317: "node_container:term_to_binary_to_term_eq",
+    318: "node_container:cmp",
+    319: "node_container:ref_eq",
+    320: "node_container:node_table_gc",
+    321: "node_container:bad_nc",
+    322: "node_container:unique_pid",
+  }),
+  ...tested("ssl-dist", {
+    323: "ssl_dist:basic",
+    324: "ssl_dist:payload",
+    325: "ssl_dist:verify_fun_fail",
+    326: "ssl_dist:plain_verify_options",
+  }),
   ...later("an option of createNode for connections that are made only by connect, or only once", 278, 279),
   ...later(
     "options of createNode for how many ticks a tick time has, and a tickMs that changes while a node runs",

@@ -11,6 +11,7 @@ import { WeakTable } from "./weak-table.ts";
 
 /** Erlang allows 18 bits in the first word of references of older nodes; everyone accepts that. */
 const LOW_WORD = 2 ** 18;
+const WORDS = 3;
 
 export interface Lives {
   /** This node, as its own pids name it. */
@@ -44,7 +45,7 @@ export class NodeIdentities implements Identities {
   }
 
   reference(node: Atom, words: readonly number[], creation: number): Reference {
-    if (this.#isHere(node, creation)) {
+    if (this.#isHere(node, creation) && words.length <= WORDS && (words[2] ?? 0) === 0) {
       const known = this.#localReferences.get(numberOf(words));
       if (known !== undefined) return known;
     }

@@ -80,7 +80,10 @@ export class NodeLife implements Home {
   }
 
   reference(words: readonly number[]): RemoteReference {
-    const key = words.join(".");
+    // OTP: one that is shorter is the same as if zeros followed.
+    let length = words.length;
+    while (length > 1 && words[length - 1] === 0) length--;
+    const key = (length === words.length ? words : words.slice(0, length)).join(".");
     const known = this.#references.get(key);
     if (known !== undefined) return known;
     const made = new RemoteReference(this, words);

@@ -4,7 +4,7 @@
  * @see the reference manual, "Term Comparisons"
  */
 import { badArgument } from "../errors.ts";
-import { LocalPid, Reference } from "../process/pid.ts";
+import { LocalPid, Reference, RemotePid } from "../process/pid.ts";
 
 const NUMBER = 0;
 const ATOM = 1;
@@ -69,6 +69,16 @@ function compareLists(left: readonly unknown[], right: readonly unknown[]): numb
   return left.length - right.length;
 }
 
+/** By the second number, the first one, the node, and its life: two that are not one process are not equal. */
 function comparePids(left: LocalPid, right: LocalPid): number {
-  return compare(left.id, right.id) || compare(left.node, right.node);
+  return (
+    compare(serialOf(left), serialOf(right)) ||
+    compare(left.id, right.id) ||
+    compare(left.node, right.node) ||
+    compare(left.home.index, right.home.index)
+  );
+}
+
+function serialOf(pid: LocalPid): number {
+  return pid instanceof RemotePid ? pid.serial : 0;
 }
