@@ -19,7 +19,11 @@ function whole(all: readonly TestNode[]): readonly (readonly NodeName[])[] {
 
 /** All names, as each of the nodes has them. */
 function namesAt(all: readonly TestNode[]): Promise<readonly (readonly unknown[])[]> {
-  return Promise.all(all.map((at) => at.run(() => [...globalNames.registered()].sort())));
+  return Promise.all(
+    all.map((at) =>
+      at.run(() => [...globalNames.registered()].sort((one, other) => (String(one) < String(other) ? -1 : 1))),
+    ),
+  );
 }
 
 test("global:basic_partition: nodes that were parted know all names and nodes again when they meet", async () => {

@@ -28,9 +28,9 @@ async function measure(name: string, way: string): Promise<void> {
   const booting = performance.now();
   const children = await Promise.all(indexes.map((index) => started(index, epmd.address.port, way)));
   const booted = performance.now();
-  const full = children.map(({ stdin, stdout }) => {
+  const full = children.map(async ({ stdin, stdout }) => {
     stdin?.write("go\n");
-    return stdout === null ? undefined : once(stdout, "data");
+    if (stdout !== null) await once(stdout, "data");
   });
   await Promise.all(full);
   const value = performance.now() - booted;
