@@ -49,8 +49,8 @@ describe.skipIf(!hasMemoryGroup)(`in a container with 256 MiB${skipped}`, () => 
 
   test("V8's own heap would be more than the container has", () => {
     const code = "console.log(require('node:v8').getHeapStatistics().heap_size_limit)";
-    const [file = "", ...args] = [...within, process.execPath, "-e", code];
-    const { stdout } = spawnSync(file, args, { encoding: "utf8", env: { ...process.env, NODE_OPTIONS: "" } });
+    const args = [...within.slice(1), process.execPath, "-e", code];
+    const { stdout } = spawnSync("sh", args, { encoding: "utf8", env: { ...process.env, NODE_OPTIONS: "" } });
     expect(Number(stdout)).toBeGreaterThan(256 * MIB);
   });
 

@@ -44,7 +44,7 @@ export function heapPlan(facts: MemoryFacts, percent: number): HeapPlan {
   return { by: "limit", heapMiB: wantedMiB, flag: own };
 }
 
-export function memoryFacts(): MemoryFacts {
+function memoryFacts(): MemoryFacts {
   // Of cgroup v1 and v2; without a limit it is 0, or more than the machine has.
   const constrained = process.constrainedMemory();
   const isLimited = constrained > 0 && constrained < totalmem();

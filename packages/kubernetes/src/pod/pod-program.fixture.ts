@@ -3,6 +3,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { performance } from "node:perf_hooks";
+import { setInterval, setTimeout } from "node:timers";
 import { getHeapStatistics } from "node:v8";
 import { application, genServer, local, reply, type StandardSchema, self, supervisor } from "@interlock/core";
 import { drainHttp, onDrain, readyWhen, runPod } from "../index.ts";

@@ -79,9 +79,9 @@ export class PodRegistry {
   }
 
   get problems(): readonly { readonly check: string; readonly reason: string }[] {
-    return [...this.#checks].flatMap(({ check, name }) => {
-      const reason = reasonOf(check);
-      return reason === undefined ? [] : [{ check: name, reason }];
+    return [...this.#checks].flatMap((one) => {
+      const reason = reasonOf(one);
+      return reason === undefined ? [] : [{ check: one.name, reason }];
     });
   }
 
@@ -117,9 +117,9 @@ export class PodRegistry {
   }
 }
 
-function reasonOf(check: () => string | undefined): string | undefined {
+function reasonOf(check: ReadinessCheck): string | undefined {
   try {
-    return check();
+    return check.check();
   } catch (error) {
     return `the check failed: ${error instanceof Error ? error.message : String(error)}`;
   }

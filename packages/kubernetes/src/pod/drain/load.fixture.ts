@@ -42,7 +42,7 @@ export function clientsOf(scheme: Scheme, service: Service): readonly Client[] {
         await pause(idleMs);
         await transport.ask(paths[path]);
       },
-      close: transport.close,
+      close: () => transport.close(),
     };
   });
 }

@@ -138,7 +138,7 @@ describe("whatever comes in whatever order, and whatever is lost", () => {
           expect(count(ran, (effect) => effect.type === "begin" && effect.step === step)).toBeLessThanOrEqual(1);
         const order = ran.log.flatMap(({ effect }) => (effect.type === "begin" ? [effect.step] : []));
         const ranks = { handoff: 0, requests: 0, close: 1, stop: 2, leave: 3, flush: 4 };
-        expect(order.map((step) => ranks[step])).toEqual(order.map((step) => ranks[step]).toSorted());
+        expect(order.map((step) => ranks[step])).toEqual(order.map((step) => ranks[step]).toSorted((a, b) => a - b));
       }),
     );
   });

@@ -17,7 +17,7 @@ afterEach(() => {
 async function started(registry: PodRegistry, spreadMs: number): Promise<{ url: string; sockets: WebSocketServer }> {
   const server = createServer((_request, response) => response.end("quick"));
   const sockets = new WebSocketServer({ server });
-  sockets.on("connection", (socket) => socket.on("message", (data) => socket.send(String(data))));
+  sockets.on("connection", (socket) => socket.on("message", (data) => socket.send(data)));
   drainHttp(server, registry);
   drainWebSockets(sockets, { registry, spreadMs });
   server.listen(0, "127.0.0.1");

@@ -5,7 +5,7 @@ import { pause } from "../../client/pause.ts";
 import type { CriticalChild } from "./health.ts";
 
 /** What a reference can do is the same for every supervisor. */
-const supervisorAt = supervisor({ name: "any", strategy: "one_for_one", children: () => [] }).at;
+const anySupervisor = supervisor({ name: "any", strategy: "one_for_one", children: () => [] });
 
 /** A supervisor that starts a child answers when that is done, which may take as long as it likes. */
 const ANSWER_MS = 500;
@@ -56,7 +56,7 @@ export class CriticalChildren {
   }
 
   async #childrenOf(name: string, pid: Pid): Promise<readonly CriticalChild[]> {
-    const root = supervisorAt(pid);
+    const root = anySupervisor.at(pid);
     const children = await root.whichChildren();
     const critical = await Promise.all(
       children.map(async (child) => {
