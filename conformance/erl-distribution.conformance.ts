@@ -293,6 +293,37 @@ test("erl_distribution:monitor_nodes_down_up: a node that goes and comes back at
   });
 });
 
+test("erl_distribution:differing_cookies: nodes with cookies of their own connect when the one that is dialed takes the other's", async () => {
+  await using cluster = await TestCluster.make();
+  const node = (name: string, ...cookies: readonly string[]) => {
+    const secretFile = async () => ({ text: cookies.join("\n"), mode: 0o400 });
+    return cluster.node(name, { cookie: { file: "cookies" }, ports: { ...nodePorts, secretFile } });
+  };
+  const [a, b, c] = [
+    await node("a", "red", "green"),
+    await node("b", "green", "red"),
+    await node("c", "blue", "green"),
+  ];
+  const taken = [
+    [a, b],
+    [b, a],
+    [b, c],
+  ] as const;
+  for (const [from, to] of taken) {
+    await from.node.connect(to.name);
+    const down = nextEvent(to, "nodedown");
+    expect(from.node.disconnect(to.name)).toBe(true);
+    await down;
+  }
+  const refused = [
+    [c, a],
+    [c, b],
+    [a, c],
+  ] as const;
+  for (const [from, to] of refused)
+    await expect(from.node.connect(to.name)).rejects.toMatchObject({ code: "INTERLOCK_CONNECT" });
+});
+
 test("erl_distribution:table_waste: of many nodes that were there for a short time nothing is kept", async () => {
   await using cluster = await TestCluster.make();
   const a = await cluster.node("a");

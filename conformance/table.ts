@@ -466,6 +466,7 @@ export const table: readonly Row[] = [
     312: "erl_distribution:monitor_nodes_node_type",
     313: "erl_distribution:monitor_nodes_combinations",
     314: "erl_distribution:monitor_nodes_down_up",
+    315: "erl_distribution:differing_cookies",
     316: "erl_distribution:table_waste",
   }),
   ...tested("global-names", {
@@ -515,7 +516,6 @@ export const table: readonly Row[] = [
     304,
     305,
   ),
-  ...later("cookies of single nodes (erlang:set_cookie/2)", 315),
   ...later("pieces of large messages with others between them", [284, 286]),
   ...later("nodes that are given a name by their peer (NAME_ME)", 300),
   ...later("calls of onNode that want no answer (erpc:cast)", 376, 381),
