@@ -81,7 +81,6 @@ function serve(main: MessagePort, options: ThreadOptions): void {
   };
 
   const server = createServer(handle);
-  server.requestTimeout = 0;
   server.once("error", (error) => main.postMessage({ problem: error.message } satisfies Opened));
   server.listen({ port: options.managementPort, host: options.host }, () => {
     server.removeAllListeners("error");
