@@ -34,7 +34,7 @@ describe("hosts", () => {
     const hosts = hostsOf("a", { a: {}, b: { version: "1.9" }, c: { version: "1.10" }, d: { version: "1.10" } });
     for (const key of keys) {
       const [first, second, third] = hosts.heirs(key, new Set());
-      expect([first, second].toSorted()).toEqual(["c", "d"]);
+      expect(new Set([first, second])).toEqual(new Set(["c", "d"]));
       expect(third).toBe("b");
       const others = hostsOf("x", { x: { hosts: false }, c: {}, d: {} });
       expect(first).toBe(others.owner(key));

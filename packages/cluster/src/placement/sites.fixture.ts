@@ -1,5 +1,5 @@
 /** Nodes that run placements, over sockets. Waits are for what happens, never for a time. */
-import { type Pid, supervisor, sys } from "@interlock/core";
+import { nodeRuntime, type Pid, supervisor, sys } from "@interlock/core";
 import { localNodes } from "../discovery/local.ts";
 import { type Cluster, type JoinClusterOptions, joinCluster } from "../membership/cluster.ts";
 import type { CreateNodeOptions } from "../node/node.ts";
@@ -20,7 +20,7 @@ export interface Site {
 
 /** Resolves once `holds`. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (!(await holds())) await new Promise<void>((resolve) => nodeRuntime.timers.set(resolve, 5));
 }
 
 export async function site(

@@ -67,7 +67,7 @@ function onto(next: Process): (one: Remainder) => void {
   return (one) => {
     if (one.type === "message") send(next.pid as unknown as Pid<unknown>, one.message);
     else if (one.type === "cast") ref.cast.put(...(one.args as [string]));
-    else ref.call[one.operation as "add"](...(one.args as [string])).then((value) => one.call.reply(value));
+    else void ref.call[one.operation as "add"](...(one.args as [string])).then((value) => one.call.reply(value));
   };
 }
 
