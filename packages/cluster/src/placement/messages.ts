@@ -88,6 +88,8 @@ export type PlacementMessage<P> =
   /** To somebody who claims a key: in this epoch it was somebody else's. It says `at` anew, if it still holds it. */
   | { readonly type: "dispute"; readonly key: string; readonly epoch: number };
 
+export type Of<P, Type extends PlacementMessage<P>["type"]> = Extract<PlacementMessage<P>, { readonly type: Type }>;
+
 type Check = (value: unknown) => boolean;
 
 const text: Check = (value) => typeof value === "string";

@@ -95,7 +95,7 @@ function run(world: World, operation: Operation, check: () => void): void {
 /** One is left to take over, and the node knows those that it should. */
 function mayLeave(world: World, leaver: string): boolean {
   const own = world.sites.get(leaver);
-  if (own?.state.active !== true || own.inputs.some(({ type }) => type === "met")) return false;
+  if (own?.state.hosts.own.ready !== true || own.inputs.some(({ type }) => type === "met")) return false;
   return [...world.sites.values()].some((site) => !site.leaving && site !== own);
 }
 
@@ -131,7 +131,7 @@ function agreed(world: World): void {
   if (!sites.some(({ leaving }) => !leaving)) return;
   for (const { gates, host, leaving, state } of sites) {
     expect([...gates.keys()], `what waits on ${host}`).toEqual([]);
-    expect(state.active, `${host} is known to all`).toBe(true);
+    expect(state.hosts.own.ready, `${host} is known to all`).toBe(true);
     if (leaving) expect(state.own, `what ${host} holds although it leaves`).toEqual([]);
   }
 }
