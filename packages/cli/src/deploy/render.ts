@@ -26,7 +26,7 @@ export interface Target {
 export const ports = { distribution: 9_100, management: 9_101 } as const;
 
 /** Where what the pod is given lies in its file system. */
-export const paths = {
+const paths = {
   cookie: "/etc/interlock/cookie",
   config: "/etc/interlock/config",
   tls: "/etc/interlock/tls",
@@ -36,7 +36,7 @@ export const paths = {
 export const secretNames = (cluster: string) => ({ cookie: `${cluster}-cookie`, tls: `${cluster}-tls` });
 
 /** A Lease's name as the pods will ask for it. */
-export const leaseName = (cluster: string, singleton: string): string => `${cluster}-${singleton}`;
+const leaseName = (cluster: string, singleton: string): string => `${cluster}-${singleton}`;
 
 export function render(app: AppSpec, { image, namespace }: Target): readonly Rendered[] {
   const { name, cluster = name } = app;

@@ -114,7 +114,7 @@ export async function writeImage(to: string, base: Base, layer: Layer, options: 
 }
 
 /** As containerd names images: with a registry. */
-export function fullName(tag: string): string {
+function fullName(tag: string): string {
   const [first = "", ...rest] = tag.split("/");
   if (rest.length === 0) return `docker.io/library/${tag}`;
   return /[.:]|^localhost$/.test(first) ? tag : `docker.io/${tag}`;
