@@ -330,19 +330,6 @@ half_open() ->
     [closed(Socket) || Socket <- Sockets],
     alive().
 
-%% frames that are no protocol, too long or cut off end that connection and nothing else
-bad_frames() ->
-    Frames = [<<16#7fffffff:32>>, <<16#ffffffff:32, 0:80000>>, <<5:32, 112, 131, 104, 255, 1>>, <<1:32, 42>>,
-              <<4:32, 112, 131, 97, 1>>, <<4:32, 131, 68, 255, 255>>, <<19:32, 131, 69, 1:64, 1:64, 255>>,
-              <<18:32, 131, 70, 1:64, 1:64>>, <<8:32, 112, 131, 104, 3, 97, 2, 97, 9>>,
-              <<12:32, 112, 131, 108, 255, 255, 255, 255, 97, 1, 97, 2>>],
-    [begin
-         Socket = shake(<<"bad", (integer_to_binary(Number))/binary, "@127.0.0.1">>),
-         ok = gen_tcp:send(Socket, Frame),
-         closed(Socket),
-         alive()
-     end || {Number, Frame} <- lists:zip(lists:seq(1, length(Frames)), Frames)].
-
 %% control messages to nobody, of unknown kinds and about what there is not are of no consequence
 void_signals() ->
     Socket = shake(<<"void@127.0.0.1">>),

@@ -38,7 +38,8 @@ shake(Name, Flags) ->
 
 %% A pid and a reference of a node that is nothing but a socket.
 pid(Name) -> binary_to_term(<<131, 88, 119, (byte_size(Name)), Name/binary, 5:32, 0:32, 7:32>>).
-ref(Name) -> binary_to_term(<<131, 90, 3:16, 119, (byte_size(Name)), Name/binary, 7:32, 1:32, 2:32, 3:32>>).
+ref(Name) -> ref(Name, 1).
+ref(Name, Number) -> binary_to_term(<<131, 90, 3:16, 119, (byte_size(Name)), Name/binary, 7:32, Number:32, 2:32, 3:32>>).
 
 %% A call of echo, by hand: it is answered to the pid.
 answered(Socket, Name) ->
@@ -56,6 +57,20 @@ message(Socket) ->
                 _ -> message(Socket)
             end;
         {ok, <<>>} -> message(Socket)
+    end.
+
+%% It is closed, and what came behind what it is closed for was not heard.
+ended(Socket, Name) ->
+    ok = inet:setopts(Socket, [{packet, 4}]),
+    <<_:32, Call/binary>> = call(Name),
+    gen_tcp:send(Socket, Call),
+    ended(Socket).
+
+ended(Socket) ->
+    case gen_tcp:recv(Socket, 0, ?WAIT) of
+        {ok, <<112, Rest/binary>>} -> 22 =/= element(1, binary_to_term(Rest)) orelse error(goes_on), ended(Socket);
+        {ok, <<>>} -> ended(Socket);
+        {error, Reason} when Reason =:= closed; Reason =:= econnreset -> ok
     end.
 
 closing(Pieces) ->
@@ -221,6 +236,21 @@ second_connection() ->
 
 %%% Frames
 
+%% frames that are no protocol, too long or no term end that connection and nothing else
+bad_frames() ->
+    Frames = [<<16#7fffffff:32>>, <<16#ffffffff:32, 0:80000>>, <<5:32, 112, 131, 104, 255, 1>>, <<1:32, 42>>,
+              <<4:32, 112, 131, 97, 1>>, <<4:32, 131, 68, 255, 255>>, <<19:32, 131, 69, 1:64, 1:64, 255>>,
+              <<18:32, 131, 70, 1:64, 1:64>>, <<8:32, 112, 131, 104, 3, 97, 2, 97, 9>>,
+              <<11:32, 112, 131, 108, 255, 255, 255, 255, 97, 1, 97, 2>>],
+    [begin
+         Name = <<"bad", (integer_to_binary(Number))/binary, "@127.0.0.1">>,
+         Socket = shake(Name),
+         ok = inet:setopts(Socket, [{packet, 0}]),
+         ok = gen_tcp:send(Socket, Frame),
+         ended(Socket, Name),
+         alive()
+     end || {Number, Frame} <- lists:enumerate(Frames)].
+
 %% frames are the same wherever they are cut, ticks between them
 frames_in_pieces() ->
     Name = <<"pieces@127.0.0.1">>,
@@ -266,6 +296,7 @@ fragments() ->
     ok = First(3, 3, ControlOne),
     ok = Next(3, 1, MessageOne),
     closed(Socket),
+    checks:silent(Agent),
     Again = shake(Name, Flags),
     ok = gen_tcp:send(Again, <<131, 69, 1:64, 16#7fffffffffffffff:64, 0, ControlOne/binary>>),
     ok = gen_tcp:send(Again, <<131, 70, 1:64, 16#7ffffffffffffffe:64, MessageOne/binary>>),
@@ -283,7 +314,7 @@ bad_controls() ->
     [begin
          Socket = shake(Name),
          ok = gen_tcp:send(Socket, <<112, (term_to_binary(Control))/binary>>),
-         closed(Socket),
+         ended(Socket, Name),
          until(false, fun() -> lists:member(binary_to_atom(Name), ask(nodes)) end)
      end || Control <- Bad],
     eq(pong, do(Nobody, ping)).
@@ -338,6 +369,8 @@ unlink_ids() ->
     true = Next =/= Ours,
     Control({36, Ours, Pid, Agent}), % of another one
     Control({1, Pid, Agent}),
+    Control({{24, Pid, Agent}, bye}),
+    eq(pong, do(Agent, ping)),
     Control({36, Next, Pid, Agent}),
     Control({1, Pid, Agent}),
     Ref = monitor(process, Agent),
@@ -387,6 +420,23 @@ forms_of_messages() ->
     Send({37, 20, Pid, ref(Name)}, nobody),
     Send({37, 17, Pid, Named}, bye),
     eq(bye, checks:down(Ref)),
+    gen_tcp:close(Socket).
+
+%% a monitor that is taken back is not told of the end, and others are
+monitors_by_hand() ->
+    Name = <<"monitors@127.0.0.1">>,
+    Socket = shake(Name),
+    {Pid, Agent} = {pid(Name), ask({start_named, monitored_by_hand})},
+    [Kept, Dropped, Named, NamedDropped] = [ref(Name, N) || N <- [1, 2, 3, 4]],
+    Control = fun(Message) -> ok = gen_tcp:send(Socket, frame(Message)) end,
+    [Control({19, Pid, To, Ref}) || {To, Ref} <- [{Agent, Kept}, {Agent, Dropped}, {monitored_by_hand, Named}, {monitored_by_hand, NamedDropped}]],
+    [Control({20, Pid, To, Ref}) || {To, Ref} <- [{Agent, Dropped}, {monitored_by_hand, NamedDropped}, {nobody, ref(Name, 5)}]],
+    Control({19, Pid, nobody, Dropped}),
+    eq({28, nobody, Pid, Dropped, noproc}, control(Socket)),
+    Agent ! {exit, bye},
+    Expected = [{28, Agent, Pid, Kept, bye}, {28, monitored_by_hand, Pid, Named, bye}],
+    eq(lists:sort(Expected), lists:sort([control(Socket), control(Socket)])),
+    answered(Socket, Name),
     gen_tcp:close(Socket).
 
 %% a peer that takes nothing holds up nobody else
