@@ -59,6 +59,14 @@ message(Socket) ->
         {ok, <<>>} -> message(Socket)
     end.
 
+%% It is closed, with no more than a word that says so.
+refused(Socket) ->
+    case gen_tcp:recv(Socket, 0, ?WAIT) of
+        {ok, <<_:16, "snot_allowed">>} -> refused(Socket);
+        {ok, More} -> error({goes_on, More});
+        {error, Reason} when Reason =:= closed; Reason =:= econnreset -> ok
+    end.
+
 %% It is closed, and what came behind what it is closed for was not heard.
 ended(Socket, Name) ->
     ok = inet:setopts(Socket, [{packet, 4}]),
@@ -141,7 +149,7 @@ bad_names() ->
     [begin
          Socket = connect(),
          name(Socket, ?FLAGS, Name),
-         closed(Socket)
+         refused(Socket)
      end || Name <- [<<>>, <<"nohost">>, <<"@">>, <<"a@">>, <<"@b">>, <<255, 254, "@b">>, Own, binary:copy(<<"a">>, 300), <<0, "@b">>]],
     [false = lists:member(Name, [<<"nohost">>, <<"a@">>]) || Name <- lists:map(fun atom_to_binary/1, ask(nodes))],
     alive().
@@ -153,7 +161,7 @@ missing_flags() ->
     [begin
          Socket = connect(),
          name(Socket, (?FLAGS band bnot Flag) band bnot Digest, <<"lacks@127.0.0.1">>),
-         closed(Socket)
+         refused(Socket)
      end || Flag <- Required],
     Short = shake(<<"lacks_none@127.0.0.1">>, Digest bor 16#2000000 bor (1 bsl 34)),
     answered(Short, <<"lacks_none@127.0.0.1">>),
@@ -169,8 +177,9 @@ garbage_within() ->
          Socket = connect(),
          name(Socket, ?FLAGS, Name),
          <<"sok">> = receive2(Socket),
+         <<$N, _/binary>> = receive2(Socket),
          gen_tcp:send(Socket, <<(byte_size(Message)):16, Message/binary>>),
-         closed(Socket)
+         refused(Socket)
      end || Message <- Garbage],
     closing([[<<1, 2>>, binary:copy(<<$N>>, 258)], [<<0, 1, 0>>], [<<0, 5, "sokay">>], [<<0, 20, $n, 5:16, 0:32, "a@b.c.d.e.fgh">>],
              [<<255, 255>>, binary:copy(<<0>>, 65535)]]),
@@ -206,20 +215,20 @@ second_connection() ->
     name(Refused, ?FLAGS, Name),
     <<"salive">> = receive2(Refused),
     send2(Refused, <<"sfalse">>),
-    closed(Refused),
+    refused(Refused),
     answered(First, Name),
     Senseless = connect(),
     name(Senseless, ?FLAGS, Name),
     <<"salive">> = receive2(Senseless),
     send2(Senseless, <<"smaybe">>),
-    closed(Senseless),
+    refused(Senseless),
     Stranger = connect(),
     name(Stranger, ?FLAGS, Name),
     <<"salive">> = receive2(Stranger),
     send2(Stranger, <<"strue">>),
     <<$N, _/binary>> = receive2(Stranger),
     send2(Stranger, <<$r, 4711:32, 0:128>>), % who does not have the cookie ends nobody's connection
-    closed(Stranger),
+    refused(Stranger),
     answered(First, Name),
     Agent = agent(),
     ok = do(Agent, {monitor_node, binary_to_atom(Name), true}),
