@@ -136,25 +136,31 @@ export class GlobalLife {
       after: (delayMs, callback) => this.#node.after(delayMs, () => this.#post(callback)),
       tell: (to, message) => this.#tell(to, message),
       call: (node, request, from, answered) => {
-        if (this.#kernel?.connectedRoute(node) === undefined) answered(undefined);
-        else this.#calls.start(this.#self, node, request, from, answered);
+        const ask = (): void => this.#calls.start(this.#self, node, request, from, answered);
+        if (this.#kernel?.connectedRoute(node) !== undefined) return ask();
+        // OTP's multi_call connects, and so it must: who is known and not connected yet would not be locked, and could be
+        // about to change its names under another lock.
+        if (!this.machine.state.known.includes(node)) return answered(undefined);
+        this.#connect(node, (isConnected) => (isConnected ? ask() : answered(undefined)));
       },
       reply: (caller, value) => answer(caller, value),
       watch: (pid) => this.#watch(pid),
       unwatch: (pid) => this.#unwatch(pid),
-      connect: (node, done) => {
-        const connected = this.#kernel?.connect(node) ?? Promise.reject(new Error("there is no network"));
-        connected.then(
-          () => this.#post(() => done(true)),
-          () => this.#post(() => done(false)),
-        );
-      },
+      connect: (node, done) => this.#connect(node, done),
       disconnect: (node) => void this.#kernel?.disconnect(node),
       settle: (conflicts, done) => {
         void this.#settle(conflicts).then((outcomes) => this.#post(() => done(outcomes)));
       },
       warn: (text) => this.#warn(text),
     };
+  }
+
+  #connect(node: NodeName, done: (isConnected: boolean) => void): void {
+    const connected = this.#kernel?.connect(node) ?? Promise.reject(new Error("there is no network"));
+    connected.then(
+      () => this.#post(() => done(true)),
+      () => this.#post(() => done(false)),
+    );
   }
 
   async #settle(conflicts: readonly Conflict[]): Promise<readonly Outcome[]> {
