@@ -99,6 +99,9 @@ test("global:basic_name_partition: a name that both sides have given is kept by 
   expect(given["second"]?.map(isAlive)).toEqual([false, true]);
 });
 
+/** Of each thing that is on its way. */
+const delays = fc.infiniteStream(fc.integer({ min: 0, max: 8 }));
+
 type Step =
   | { readonly do: "split"; readonly sides: readonly number[] }
   | { readonly do: "heal" }
@@ -115,8 +118,8 @@ test("global:stress_partition: whatever was split, given and ended, all agree in
   );
   const pause = fc.constantFrom(0, 1, 5, 100, 30_000);
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.tuple(step, pause), { maxLength: 12 }), async (steps) => {
-      await using world = new GlobalWorld();
+    fc.asyncProperty(fc.array(fc.tuple(step, pause), { maxLength: 12 }), delays, async (steps, delay) => {
+      await using world = new GlobalWorld(() => delay.next().value as number);
       const all = await world.nodes(["a", "b", "c", "d"]);
       await world.meet(...all);
       const pids = new Set<Pid>();
@@ -159,15 +162,20 @@ test("global:stress_partition: whatever was split, given and ended, all agree in
   );
 });
 
-test("global:ring: nodes of which each connects to the next one become a full mesh", async () => {
-  await using world = new GlobalWorld();
-  const all = await world.nodes(["a", "b", "c", "d", "e", "f"]);
-  for (const at of all) await world.give(at, `of ${at.name}`);
-  const next = (index: number): TestNode => all[(index + 1) % all.length] as TestNode;
-  await world.during(Promise.all(all.map(({ node }, index) => node.connect(next(index).name))));
-  await world.time.advance(300_000);
-  expect(partitions(all)).toEqual(whole(all));
-  expect(await namesAt(all)).toEqual(all.map(() => all.map(({ name }) => `of ${name}`).sort()));
+test("global:ring: nodes of which each connects to the next one become a full mesh", { timeout: 60_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(delays, async (delay) => {
+      await using world = new GlobalWorld(() => delay.next().value as number);
+      const all = await world.nodes(["a", "b", "c", "d", "e", "f"]);
+      for (const at of all) await world.give(at, `of ${at.name}`);
+      const next = (index: number): TestNode => all[(index + 1) % all.length] as TestNode;
+      await world.during(Promise.all(all.map(({ node }, index) => node.connect(next(index).name))));
+      await world.time.advance(300_000);
+      expect(partitions(all)).toEqual(whole(all));
+      expect(await namesAt(all)).toEqual(all.map(() => all.map(({ name }) => `of ${name}`).sort()));
+    }),
+    { numRuns: 50 },
+  );
 });
 
 test("global:simple_disconnect: two nodes that lose each other, with a third between them, agree again when they meet", async () => {
