@@ -22,25 +22,19 @@ import {
   Port,
   Tuple,
 } from "./erlang.ts";
-import { magnitudeBytes } from "./integer.ts";
-import { defaultLimits, overLimit, type TermLimits } from "./limits.ts";
+import { overLimit } from "./limits.ts";
 import { MARK, markBigint, markBytes, markMap, markNumber, markObject, markTuple, needsMark } from "./marks.ts";
 import { describe, pathTo } from "./path.ts";
-import { TextCache } from "./text-cache.ts";
+import { ScalarWriter, type ScalarWriterOptions } from "./scalar-writer.ts";
 
 /** `natural`: JavaScript's values as Erlang and Elixir know them. `exact`: every term has its own class. */
 export type Profile = "natural" | "exact";
 
-export interface WriterOptions {
+export interface WriterOptions extends ScalarWriterOptions {
   readonly profile: Profile;
   readonly identities?: Identities | undefined;
   /** Whether the reader is an Interlock node that has agreed to marks. Only with the natural profile. */
   readonly marks?: boolean | undefined;
-  readonly limits?: Partial<TermLimits> | undefined;
-  /** The atom's index in the message's atom table (ATOM_CACHE_REF), or -1 to write it out. */
-  readonly atomReference?: ((atom: Atom) => number) | undefined;
-  /** Whether large binaries stay where they are instead of being copied: `gathered` then has them as parts. */
-  readonly gather?: boolean | undefined;
   /** Whether the reader knows native records. Default: true. */
   readonly records?: boolean | undefined;
 }
@@ -50,44 +44,17 @@ const FALSE = atom("false");
 const UNDEFINED = atom("undefined");
 const NIL = atom("nil");
 
-/**
- * Terms are cut one after the other from a slab, as Node.js does with its own pool. The first slab of a writer is small,
- * for one that writes a single term.
- */
-const FIRST_SLAB_BYTES = 1_024;
-const SLAB_BYTES = 64 * 1_024;
-/** Shorter strings are cheaper to write character by character than by a call into Node.js. */
-const SHORT_STRING = 48;
 /** Room is made for so many integers of a list in one go. */
 const MOST_AT_ONCE = 1_024;
-/** A copy of fewer bytes is cheaper than one more part of a write. */
-const GATHER_FROM_BYTES = 16_384;
 /** From this depth on, the containers around a value are remembered, to tell a cycle from depth. */
 const CYCLES_FROM = 64;
 /** Of a reference, as OTP has it since its release 24. */
 const MOST_REFERENCE_WORDS = 5;
 
-const knownTexts = new TextCache();
-const noBytes = Buffer.alloc(0);
-const noView = new DataView(noBytes.buffer, 0, 0);
-
-export class TermWriter {
-  readonly limits: TermLimits;
+export class TermWriter extends ScalarWriter {
   readonly marks: boolean;
   readonly #identities: Identities | undefined;
-  readonly #atomReference: ((atom: Atom) => number) | undefined;
-  #buffer: Buffer = noBytes;
-  /** The same bytes: numbers of many bytes go through it in one instruction. */
-  #view: DataView = noView;
-  #capacity = 0;
-  /** Where what is being written begins. */
-  #start = 0;
-  #at = 0;
-  readonly #gather: boolean;
   readonly #records: boolean;
-  /** Large binaries that are not copied, each with how many bytes of the buffer stand before it. */
-  #parts: { readonly before: number; readonly bytes: Uint8Array }[] = [];
-  #partBytes = 0;
   #depth = 0;
   /** Which element of each container around is being written, by depth. */
   readonly #path: number[] = [];
@@ -96,89 +63,10 @@ export class TermWriter {
   readonly #ancestors = new Map<object, number>();
 
   constructor(options: WriterOptions) {
-    this.limits = { ...defaultLimits, ...options.limits };
+    super(options);
     this.marks = options.marks === true && options.profile === "natural";
     this.#identities = options.identities;
-    this.#atomReference = options.atomReference;
-    this.#gather = options.gather === true;
     this.#records = options.records !== false;
-  }
-
-  /** How many bytes have been written since the last `take` or `reset`. */
-  get length(): number {
-    return this.#at - this.#start + this.#partBytes;
-  }
-
-  /** What has been written, as a view that the next write may overwrite. Not of a writer that gathers. */
-  get bytes(): Uint8Array {
-    return this.#buffer.subarray(this.#start, this.#at);
-  }
-
-  /** As `take`, with the large binaries as parts of their own. */
-  takeParts(): Uint8Array[] {
-    const own = this.take();
-    if (this.#parts.length === 0) return [own];
-    const taken: Uint8Array[] = [];
-    let at = 0;
-    for (const { before, bytes } of this.#parts) {
-      if (before > at) taken.push(own.subarray(at, before));
-      taken.push(bytes);
-      at = before;
-    }
-    if (own.length > at) taken.push(own.subarray(at));
-    this.#dropParts(0);
-    return taken;
-  }
-
-  #dropParts(from: number): void {
-    if (this.#parts.length === from) return;
-    for (const { bytes } of this.#parts.splice(from)) this.#partBytes -= bytes.length;
-  }
-
-  /** Hands out what has been written; the writer never touches those bytes again. */
-  take(): Uint8Array {
-    const taken = this.#buffer.subarray(this.#start, this.#at);
-    this.#start = this.#at;
-    return taken;
-  }
-
-  /** Throws away what has been written. */
-  reset(): void {
-    this.#at = this.#start;
-    this.#dropParts(0);
-  }
-
-  byte(value: number): void {
-    this.#reserve(1);
-    this.#buffer[this.#at++] = value;
-  }
-
-  uint16(value: number): void {
-    this.#reserve(2);
-    this.#view.setInt16(this.#at, value);
-    this.#at += 2;
-  }
-
-  uint32(value: number): void {
-    this.#reserve(4);
-    this.#view.setInt32(this.#at, value);
-    this.#at += 4;
-  }
-
-  uint64(value: bigint): void {
-    this.uint32(Number((value >> 32n) & 0xffff_ffffn));
-    this.uint32(Number(value & 0xffff_ffffn));
-  }
-
-  raw(bytes: Uint8Array): void {
-    this.#reserve(bytes.length);
-    this.#buffer.set(bytes, this.#at);
-    this.#at += bytes.length;
-  }
-
-  /** Writes over four bytes that are there already, `offset` bytes after the beginning: lengths known only afterwards. */
-  setUint32(offset: number, value: number): void {
-    this.#buffer.writeUInt32BE(value >>> 0, this.#start + offset);
   }
 
   /**
@@ -188,16 +76,15 @@ export class TermWriter {
    */
   term(value: unknown): void {
     const before = this.length;
-    const at = this.#at - this.#start;
-    const parts = this.#parts.length;
+    const at = this.at - this.start;
+    const parts = this.parts.length;
     this.#depth = 0;
     this.#root = value;
     try {
       this.value(value);
       if (this.length - before > this.limits.sizeBytes) throw overLimit("sizeBytes", this.limits);
     } catch (error) {
-      this.#at = this.#start + at;
-      this.#dropParts(parts);
+      this.rewind(at, parts);
       this.#ancestors.clear();
       if (error instanceof RangeError) throw overLimit("depth", this.limits);
       throw error;
@@ -231,172 +118,6 @@ export class TermWriter {
     else if (Number.isFinite(value)) this.float(value);
     else if (this.marks) markNumber(this, value);
     else this.refuse(value);
-  }
-
-  integer(value: number | bigint): void {
-    if (typeof value === "bigint") {
-      if (value < -0x8000_0000n || value > 0x7fff_ffffn) return this.#big(value);
-      this.integer(Number(value));
-      return;
-    }
-    if (value >= 0 && value <= 255) {
-      this.#reserve(2);
-      this.#buffer[this.#at++] = 97; // SMALL_INTEGER_EXT
-      this.#buffer[this.#at++] = value;
-    } else if (value === (value | 0)) {
-      this.#reserve(5);
-      const at = this.#at;
-      this.#buffer[at] = 98; // INTEGER_EXT
-      this.#view.setInt32(at + 1, value);
-      this.#at = at + 5;
-    } else this.#long(value);
-  }
-
-  /** A safe integer over 32 bits: SMALL_BIG_EXT without a bigint. */
-  #long(value: number): void {
-    this.#reserve(10);
-    const buffer = this.#buffer;
-    const start = this.#at;
-    let at = start + 3;
-    for (let left = Math.abs(value); left > 0; left = Math.floor(left / 256)) buffer[at++] = left % 256;
-    buffer[start] = 110;
-    buffer[start + 1] = at - start - 3;
-    buffer[start + 2] = value < 0 ? 1 : 0;
-    this.#at = at;
-  }
-
-  #big(value: bigint): void {
-    const bytes = magnitudeBytes(value);
-    if (bytes.length > this.limits.integerBytes) throw overLimit("integerBytes", this.limits);
-    if (bytes.length <= 255) {
-      this.byte(110); // SMALL_BIG_EXT
-      this.byte(bytes.length);
-    } else {
-      this.byte(111); // LARGE_BIG_EXT
-      this.uint32(bytes.length);
-    }
-    this.byte(value < 0n ? 1 : 0);
-    this.raw(bytes);
-  }
-
-  float(value: number): void {
-    this.#reserve(9);
-    const at = this.#at;
-    this.#buffer[at] = 70; // NEW_FLOAT_EXT
-    this.#view.setFloat64(at + 1, value);
-    this.#at = at + 9;
-  }
-
-  /** A string as a binary of its UTF-8. */
-  string(text: string): void {
-    const { length } = text;
-    if (length >= SHORT_STRING) return this.#longString(text);
-    const words = knownTexts.find(text);
-    if (words !== undefined) return this.#words(words, 5 + length);
-    this.#reserve(5 + length);
-    const buffer = this.#buffer;
-    const start = this.#at;
-    for (let index = 0; index < length; index++) {
-      const code = text.charCodeAt(index);
-      if (code > 127) return this.#longString(text);
-      buffer[start + 5 + index] = code;
-    }
-    buffer[start] = 109; // BINARY_EXT
-    this.#view.setInt32(start + 1, length);
-    this.#at = start + 5 + length;
-  }
-
-  #longString(text: string): void {
-    if (!text.isWellFormed()) this.refuse(text, "a string with a lone surrogate, which has no UTF-8");
-    const most = text.length <= 1_024 ? text.length * 3 : Buffer.byteLength(text);
-    this.#reserve(5 + most);
-    const length = this.#buffer.write(text, this.#at + 5, "utf8");
-    this.#buffer[this.#at++] = 109; // BINARY_EXT
-    this.uint32(length);
-    this.#at += length;
-  }
-
-  binary(bytes: Uint8Array): void {
-    const { length } = bytes;
-    if (this.#gather && length >= GATHER_FROM_BYTES) {
-      this.byte(109); // BINARY_EXT
-      this.uint32(length);
-      this.#parts.push({ before: this.#at - this.#start, bytes });
-      this.#partBytes += length;
-      return;
-    }
-    this.#reserve(5 + length);
-    this.#buffer[this.#at++] = 109; // BINARY_EXT
-    this.uint32(length);
-    this.#buffer.set(bytes, this.#at);
-    this.#at += length;
-  }
-
-  atom(atom: Atom): void {
-    if (this.#atomReference !== undefined) {
-      const index = this.#atomReference(atom);
-      if (index >= 0) {
-        this.byte(82); // ATOM_CACHE_REF
-        this.byte(index);
-        return;
-      }
-    }
-    const words = atom["~words"];
-    const { length } = words;
-    if (length === 0) return this.#longAtom(atom.name);
-    this.#words(words, 2 + (((words[0] as number) >>> 16) & 0xff));
-  }
-
-  /** Writes `bytes` bytes out of words that hold them. */
-  #words(words: readonly number[], bytes: number): void {
-    const { length } = words;
-    this.#reserve(length * 4);
-    const view = this.#view;
-    const at = this.#at;
-    for (let word = 0; word < length; word++) view.setInt32(at + word * 4, words[word] as number);
-    this.#at = at + bytes;
-  }
-
-  #longAtom(name: string): void {
-    if (!name.isWellFormed()) this.refuse(name, "an atom with a lone surrogate, which has no UTF-8");
-    const length = Buffer.byteLength(name);
-    if (length <= 255) {
-      this.byte(119); // SMALL_ATOM_UTF8_EXT
-      this.byte(length);
-    } else {
-      this.byte(118); // ATOM_UTF8_EXT
-      this.uint16(length);
-    }
-    this.#reserve(length);
-    this.#at += this.#buffer.write(name, this.#at, "utf8");
-  }
-
-  tupleHeader(arity: number): void {
-    if (arity <= 255) {
-      this.#reserve(2);
-      this.#buffer[this.#at++] = 104; // SMALL_TUPLE_EXT
-      this.#buffer[this.#at++] = arity;
-    } else {
-      this.byte(105); // LARGE_TUPLE_EXT
-      this.uint32(arity);
-    }
-  }
-
-  /** LIST_EXT; the elements and the tail follow. */
-  listHeader(elements: number): void {
-    this.byte(108);
-    this.uint32(elements);
-  }
-
-  /** NIL_EXT, the empty list. */
-  nil(): void {
-    this.byte(106);
-  }
-
-  /** MAP_EXT; the pairs follow. */
-  mapHeader(pairs: number): void {
-    this.byte(116);
-    this.uint32(pairs);
   }
 
   #object(value: object): void {
@@ -446,14 +167,14 @@ export class TermWriter {
   /** OTP writes a list of bytes as STRING_EXT whenever its length fits. */
   #byteList(list: readonly number[]): void {
     const { length } = list;
-    this.#reserve(3 + length);
-    const buffer = this.#buffer;
-    let at = this.#at;
+    this.reserve(3 + length);
+    const buffer = this.buffer;
+    let at = this.at;
     buffer[at++] = 107;
     buffer[at++] = length >>> 8;
     buffer[at++] = length;
     for (let index = 0; index < length; index++) buffer[at++] = list[index] as number;
-    this.#at = at;
+    this.at = at;
   }
 
   #tuple(tuple: Tuple): void {
@@ -480,10 +201,10 @@ export class TermWriter {
   /** Writes the run of small integers that begins at `from`, and tells where it ended. */
   #integers(elements: readonly unknown[], from: number): number {
     const end = Math.min(elements.length, from + MOST_AT_ONCE);
-    this.#reserve((end - from) * 5);
-    const buffer = this.#buffer;
-    const view = this.#view;
-    let at = this.#at;
+    this.reserve((end - from) * 5);
+    const buffer = this.buffer;
+    const view = this.view;
+    let at = this.at;
     let index = from;
     for (; index < end; index++) {
       const element = elements[index];
@@ -499,7 +220,7 @@ export class TermWriter {
         at += 5;
       }
     }
-    this.#at = at;
+    this.at = at;
     return index;
   }
 
@@ -528,21 +249,20 @@ export class TermWriter {
 
   /** A map of the named properties, without those whose values have no form. */
   properties(object: object, keys: readonly string[]): void {
-    const start = this.#at - this.#start;
+    const start = this.at - this.start;
     const depth = this.#depth;
     this.mapHeader(0);
     let written = 0;
     for (const key of keys) {
-      const at = this.#at - this.#start;
-      const parts = this.#parts.length;
+      const at = this.at - this.start;
+      const parts = this.parts.length;
       try {
         this.string(key);
         this.value((object as Record<string, unknown>)[key]);
         written++;
       } catch (error) {
         if ((error as { readonly code?: unknown } | null)?.code !== "INTERLOCK_WIRE_UNENCODABLE") throw error;
-        this.#at = this.#start + at;
-        this.#dropParts(parts);
+        this.rewind(at, parts);
         this.#depth = depth;
       }
     }
@@ -570,7 +290,7 @@ export class TermWriter {
     this.byte(bits);
     this.raw(bytes);
     // The bits that do not count are zero, as OTP writes them.
-    this.#buffer[this.#at - 1] = (this.#buffer[this.#at - 1] as number) & (0xff << (8 - bits));
+    this.buffer[this.at - 1] = (this.buffer[this.at - 1] as number) & (0xff << (8 - bits));
   }
 
   #pid({ node, id, serial, creation }: ErlangPid): void {
@@ -648,23 +368,6 @@ export class TermWriter {
 
   #where(): string {
     return pathTo(this.#root, this.#path.slice(1, this.#depth + 1));
-  }
-
-  #reserve(bytes: number): void {
-    if (this.#at + bytes > this.#capacity) this.#grow(bytes);
-  }
-
-  #grow(bytes: number): void {
-    const length = this.#at - this.#start;
-    if (length + bytes > this.limits.sizeBytes * 2 + SLAB_BYTES) throw overLimit("sizeBytes", this.limits);
-    const slab = Math.min(Math.max(this.#capacity * 4, FIRST_SLAB_BYTES), SLAB_BYTES);
-    const grown = Buffer.allocUnsafeSlow(Math.max(slab, (length + bytes) * 2));
-    grown.set(this.#buffer.subarray(this.#start, this.#at));
-    this.#buffer = grown;
-    this.#view = new DataView(grown.buffer);
-    this.#capacity = grown.length;
-    this.#start = 0;
-    this.#at = length;
   }
 }
 
