@@ -132,11 +132,11 @@ export class HandingOver<P> {
     this.#outbox.tell(from, { type: "complete", key, epoch, attempt });
   }
 
-  /** Whether the claim is that of the heir, who has the key now. */
+  /** Whether the claim is that of the heir, who has the key now, or of somebody who had it from there already. */
   settles(from: P, claim: Claim<P>): boolean {
-    const { key } = claim;
+    const { epoch, key } = claim;
     const handing = this.#queue.get(key);
-    if (handing?.heir !== from || handing.stage !== "completing") return false;
+    if (handing?.stage !== "completing" || epoch <= this.#entryOf(handing).epoch) return false;
     this.#queue.end(key);
     this.#table.set({ ...claim, holder: from });
     this.#outbox.do({ type: "settled", key, lost: false, to: from, parcel: handing.parcel?.content });

@@ -11,6 +11,7 @@ const pick = fc.nat({ max: 1_000 });
 
 const send = fc.record({ type: fc.constant("send" as const), node, key });
 const steps = fc.record({ type: fc.constant("step" as const), picks: fc.array(pick, { maxLength: 12 }) });
+const stall = fc.record({ type: fc.constant("stall" as const), node, other: node });
 const start = fc.record({ type: fc.constant("start" as const), node });
 const leave = fc.record({ type: fc.constant("leave" as const), node });
 const depart = fc.record({ type: fc.constant("depart" as const), node });
@@ -25,6 +26,7 @@ const heal = fc.record({ type: fc.constant("heal" as const), node, other: node }
 const calm = [
   { weight: 6, arbitrary: send },
   { weight: 12, arbitrary: steps },
+  { weight: 2, arbitrary: stall },
   { weight: 2, arbitrary: start },
   { weight: 2, arbitrary: leave },
   { weight: 2, arbitrary: depart },
@@ -57,6 +59,9 @@ function run(world: World, operation: Operation, check: () => void): void {
         world.step(one);
         check();
       }
+      break;
+    case "stall":
+      world.stall(operation.node, operation.other);
       break;
     case "start":
       world.start(operation.node);

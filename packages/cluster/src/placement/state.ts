@@ -221,7 +221,8 @@ export class PlacementState<P> {
     const entry = this.#table.ownEntry(key, epoch);
     if (entry === undefined) this.#outbox.do({ type: "discard", pid });
     else {
-      this.#table.announce({ ...entry, pid });
+      // Above what may have been heard of it meanwhile from those who were cut off.
+      this.#table.insist({ ...entry, pid });
       this.#came(key);
     }
     return this.#effects();
@@ -376,7 +377,8 @@ export class PlacementState<P> {
   #disputed({ epoch, key }: Of<P, "dispute">): void {
     this.#table.heardOf(epoch);
     const entry = this.#table.ownEntry(key);
-    if (entry !== undefined && entry.epoch <= epoch && !this.#handing.has(key)) this.#table.insist(entry);
+    if (entry?.pid === undefined || entry.epoch > epoch || this.#handing.has(key)) return;
+    this.#table.insist(entry);
   }
 
   #gone(from: P, { epoch, error, key, reason }: Of<P, "gone">): void {

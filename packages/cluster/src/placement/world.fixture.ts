@@ -70,6 +70,8 @@ export class World {
   readonly #links = new Map<string, Packet[]>();
   readonly #lives = new Map<string, number>();
   readonly #options: WorldOptions;
+  /** Connections and hosts that stand still: `a b`, `a`. */
+  readonly #slow = new Set<string>();
   #pids = 0;
   lostKeys = 0;
 
@@ -237,9 +239,10 @@ export class World {
   /** One of those things that can happen next; false when nothing can. `fails`: what may fail does. */
   step(pick: number, fails = false): boolean {
     const steps: (() => void)[] = [];
-    for (const [name, link] of this.#links) if (link.length > 0) steps.push(() => this.#arrive(name, link));
+    for (const [name, link] of this.#links)
+      if (link.length > 0 && !this.#slow.has(name)) steps.push(() => this.#arrive(name, link));
     for (const site of this.sites.values()) {
-      if (site.inputs.length > 0) steps.push(() => this.#handle(site));
+      if (site.inputs.length > 0 && !this.#slow.has(site.node)) steps.push(() => this.#handle(site));
       for (const task of site.tasks)
         if (task.type !== "limit" || fails) steps.push(() => this.#perform(site, task, fails));
     }
@@ -255,7 +258,14 @@ export class World {
     for (const site of this.sites.values()) this.#act(site, site.state.remind());
   }
 
+  /** What is on its way from one to the other stands still, or goes on; of one and the same, what the host has to handle. */
+  stall(one: string, other: string): void {
+    const name = one === other ? one : `${one} ${other}`;
+    if (!this.#slow.delete(name)) this.#slow.add(name);
+  }
+
   settle(): void {
+    this.#slow.clear();
     for (let steps = 0; this.step(steps * 7_919); steps++) if (steps > 100_000) throw new Error("it never settles");
   }
 
