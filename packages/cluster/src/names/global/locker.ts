@@ -71,16 +71,13 @@ export function* locker(view: LockerView): LockerScript<never> {
  * How long the others may come first. OTP: greater than zero, or a node that has just failed would hardly ever let another
  * one of its partition have the lock.
  */
-function patience(
-  { random, state: { known } }: LockerView,
-  waiting: readonly Him[],
-  justSynced: boolean,
-): number | undefined {
+function patience(view: LockerView, waiting: readonly Him[], justSynced: boolean): number | undefined {
   if (waiting.length === 0) return undefined;
   if (justSynced) return 0;
+  const { known } = view.state;
   const leastMs = known.length === 0 ? 200 : Math.min(1_000 + 100 * known.length, 3_000);
   // Not all for the same time: two nodes of each of two partitions could be in each other's way for ever, all in step.
-  return leastMs + Math.floor((random() * leastMs) / 4);
+  return leastMs + Math.floor((view.random() * leastMs) / 4);
 }
 
 function without(waiting: readonly Him[], node: NodeName, tag: Tag): readonly Him[] {
