@@ -33,7 +33,7 @@ const MOST_SAVING_MS = 2_000;
 /** Runs as the init of a new process. */
 export type Beginning = () => unknown;
 
-export type StartChild = (beginning: Beginning) => Promise<{ readonly pid: Pid }>;
+export type StartChild = (key: string, beginning: Beginning) => Promise<{ readonly pid: Pid }>;
 
 type Effect = PlacementEffect<LocalPid>;
 
@@ -200,7 +200,7 @@ class RunningProcesses implements PlacedProcesses {
   /** Belongs to nobody: whoever used the name first may have ended by the time it is there. */
   #launch(key: string, beginning: Beginning, started: (pid: LocalPid) => void, failed: (error: unknown) => void): void {
     unowned(() => {
-      this.#options.startChild(beginning).then(
+      this.#options.startChild(key, beginning).then(
         ({ pid }) => {
           if (!this.#alive) return;
           const local = pid as unknown as LocalPid;

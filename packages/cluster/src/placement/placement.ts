@@ -23,6 +23,7 @@ import { callingProcess, currentNode, deliverCast, type LocalPid, type Process }
 import { badOption } from "../errors.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import { isLive } from "../membership/view.ts";
+import { fnv1a64, mix64 } from "./hash64.ts";
 import { hostName, hostOn, PlacementHost } from "./host.ts";
 import { PlacedName, pidAt } from "./placed-name.ts";
 import type { Beginning } from "./placed-processes.ts";
@@ -216,9 +217,9 @@ class NamedPlacement<G extends AnyGenServer, Key extends string> implements Plac
         shutdownMs: plan.shutdownMs,
       }),
     );
-    let turn = 0;
-    const startChild = (beginning: Beginning): Promise<{ readonly pid: Pid }> =>
-      (supervisors[turn++ % supervisors.length] as (typeof supervisors)[0]).startChild(beginning);
+    // A key's always under the same: what that says of its end comes before what it says of its next start.
+    const startChild = (key: string, beginning: Beginning): Promise<{ readonly pid: Pid }> =>
+      (supervisors[mix64(fnv1a64(key)).low % supervisors.length] as (typeof supervisors)[0]).startChild(beginning);
     const host = hostServer(
       plan,
       cluster,
