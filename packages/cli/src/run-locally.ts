@@ -74,7 +74,8 @@ export async function runLocally(options: RunLocallyOptions): Promise<LocalRun> 
     await Promise.all([platform.close(), balancer.close()]);
     throw error;
   });
-  const run = new Run(platform, balancer, beside);
+  if (beside !== undefined) platform.keep(beside);
+  const run = new Run(platform, balancer);
   platform.watch(() => balancer.refresh());
   announceNodes(platform, stdout);
   try {
@@ -110,7 +111,6 @@ class Run implements LocalRun {
   readonly platform: Platform;
   readonly ended: Promise<void>;
   readonly #balancer: Balancer;
-  readonly #beside: AsyncDisposable | undefined;
   readonly #over = Promise.withResolvers<void>();
   readonly #signalled = (signal: NodeJS.Signals): void => this.#signal(signal);
   #last: { readonly signal: NodeJS.Signals; readonly atMs: number } | undefined;
@@ -118,11 +118,10 @@ class Run implements LocalRun {
   #signals = 0;
   isClosing = false;
 
-  constructor(platform: Platform, balancer: Balancer, beside: AsyncDisposable | undefined) {
+  constructor(platform: Platform, balancer: Balancer) {
     for (const signal of SIGNALS) process.on(signal, this.#signalled);
     this.platform = platform;
     this.#balancer = balancer;
-    this.#beside = beside;
     this.ended = this.#over.promise;
   }
 
@@ -141,7 +140,6 @@ class Run implements LocalRun {
     await nodesEnded;
     // After them: until then visitors finish what they have, and nodes use what runs beside them.
     await this.#balancer.close();
-    await this.#beside?.[Symbol.asyncDispose]();
     for (const signal of SIGNALS) process.off(signal, this.#signalled);
     this.#over.resolve();
   }

@@ -32,7 +32,7 @@ const DEFAULT_HANG_MS = 10_000;
  * A platform whose nodes are processes of this machine. It hosts their name server and makes their cookie; what dies is
  * started again, after pauses that grow while it goes on dying; and when this program ends, however it ends, so do they.
  */
-export async function localPlatform(options: LocalPlatformOptions = {}): Promise<Platform> {
+export async function localPlatform(options: LocalPlatformOptions = {}): Promise<LocalPlatform> {
   const epmd = await startEpmd(nodePorts, { host: HOST, port: options.epmdPort ?? 0 });
   const platform = new LocalPlatform(options, epmd);
   const control = await startControlServer(platform, secret()).catch(async (error: unknown) => {
@@ -49,7 +49,7 @@ interface Running {
   url: string | undefined;
 }
 
-class LocalPlatform implements Platform {
+export class LocalPlatform implements Platform {
   control: ControlServer | undefined;
   readonly #limits: Limits;
   readonly #hangMs: number;
@@ -63,6 +63,8 @@ class LocalPlatform implements Platform {
   readonly #howEnded = new Map<string, string>();
   /** Each node as its watchers know it. */
   readonly #shown = new Map<string, PlatformNode>();
+  readonly #beside: AsyncDisposable[] = [];
+  #ending: Promise<void> | undefined;
   readonly #closed = Promise.withResolvers<void>();
   #desired: Desired = { nodes: new Map(), haste: 0 };
   #spec: NodeSpec | undefined;
@@ -129,6 +131,11 @@ class LocalPlatform implements Platform {
     this.#reconcile();
   }
 
+  /** What runs beside the nodes and is closed after them, while their name server is still there. */
+  keep(beside: AsyncDisposable): void {
+    this.#beside.push(beside);
+  }
+
   close(): Promise<void> {
     const haste = !this.#closing ? 0 : this.#desired.haste === 0 ? 1 : 2;
     this.#closing = true;
@@ -172,7 +179,7 @@ class LocalPlatform implements Platform {
     if (this.#wake !== undefined) timers.clear(this.#wake);
     this.#wake =
       wakeMs === undefined ? undefined : timers.set(() => this.#reconcile(), Math.ceil(wakeMs - clock.now()));
-    if (this.#closing && this.#records.size === 0) void this.#end();
+    if (this.#closing && this.#records.size === 0) this.#ending ??= this.#end();
   }
 
   #do(action: Action): void {
@@ -286,8 +293,13 @@ class LocalPlatform implements Platform {
   }
 
   async #end(): Promise<void> {
-    await Promise.all([this.control?.close(), this.#epmd.close()]);
-    this.#closed.resolve();
+    try {
+      for (const beside of this.#beside) await beside[Symbol.asyncDispose]();
+      await Promise.all([this.control?.close(), this.#epmd.close()]);
+      this.#closed.resolve();
+    } catch (error) {
+      this.#closed.reject(error);
+    }
   }
 }
 

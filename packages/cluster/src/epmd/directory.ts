@@ -1,54 +1,45 @@
 /** Names of nodes and where they listen, by the name servers of their machines. */
-import type { NodeName } from "@interlock/core";
+import type { NodeName, Runtime } from "@interlock/core";
+import { backOffMs } from "../discovery/back-off.ts";
 import { ClusterError } from "../errors.ts";
 import { aliveOf, hostOf } from "../node/node-name.ts";
 import type { Address, Listener, Ports } from "../ports.ts";
 import { lookupNode, type Registration, registerNode } from "./client.ts";
 import { startEpmd } from "./server.ts";
 
+const FIRST_PAUSE_MS = 500;
+
+export interface DirectoryOptions {
+  readonly ports: Ports;
+  readonly runtime: Runtime;
+  readonly epmd: Address;
+  readonly name: NodeName;
+  /** Where the node listens. */
+  readonly port: number;
+  readonly visible: boolean;
+  /** Told once when the entry is lost and cannot be had again yet; it is tried for all the same. */
+  readonly failed: (error: unknown) => void;
+}
+
 /**
  * This node's entry with the machine's name server, which it hosts itself if nobody does. When the host ends, one of those
  * that are left takes the port over and all register again.
  */
 export class Directory {
-  readonly #ports: Ports;
-  readonly #epmd: Address;
-  readonly #register: (signal: AbortSignal) => Promise<Registration | undefined>;
-  readonly #failed: (error: unknown) => void;
+  readonly #options: DirectoryOptions;
+  readonly #leaving = new AbortController();
   #server: Listener | undefined;
   #registration: Registration | undefined;
-  #left = false;
+  #failures = 0;
+  #timer: unknown;
 
-  private constructor(
-    ports: Ports,
-    epmd: Address,
-    register: (signal: AbortSignal) => Promise<Registration | undefined>,
-    failed: (error: unknown) => void,
-  ) {
-    this.#ports = ports;
-    this.#epmd = epmd;
-    this.#register = register;
-    this.#failed = failed;
+  private constructor(options: DirectoryOptions) {
+    this.#options = options;
   }
 
-  /** `failed` is told when the entry is lost and cannot be had again. */
-  static async join(
-    ports: Ports,
-    epmd: Address,
-    name: NodeName,
-    port: number,
-    visible: boolean,
-    failed: (error: unknown) => void,
-  ): Promise<Directory> {
-    const entry = {
-      name: aliveOf(name),
-      port,
-      type: visible ? "visible" : "hidden",
-      highestVersion: 6,
-      lowestVersion: 5,
-      extra: new Uint8Array(0),
-    } as const;
-    const directory = new Directory(ports, epmd, (signal) => registerNode(ports, epmd, entry, signal), failed);
+  static async join(options: DirectoryOptions): Promise<Directory> {
+    const { epmd, name } = options;
+    const directory = new Directory(options);
     if (await directory.#enter()) return directory;
     directory.leave();
     const problem = `the name is taken at ${epmd.host}:${epmd.port}`;
@@ -61,25 +52,63 @@ export class Directory {
 
   /** False: the name is taken. */
   async #enter(): Promise<boolean> {
-    const { signal } = new AbortController();
+    const { epmd, ports } = this.#options;
+    let registration: Registration | undefined;
     try {
-      this.#registration = await this.#register(signal);
+      registration = await this.#register();
     } catch {
+      if (this.#leaving.signal.aborted) return false;
       // Nobody answers there: this node hosts it, unless another one was quicker.
-      this.#server = await startEpmd(this.#ports, this.#epmd).catch(() => undefined);
-      this.#registration = await this.#register(signal);
+      this.#server = await startEpmd(ports, epmd).catch(() => this.#server);
+      if (this.#leaving.signal.aborted) void this.#server?.close();
+      registration = await this.#register();
     }
-    void this.#registration?.ended.then(() => this.#lost());
-    return this.#registration !== undefined;
+    // The node may have left meanwhile: nothing of it stays behind.
+    if (this.#leaving.signal.aborted) registration?.close();
+    else this.#registration = registration;
+    void registration?.ended.then(() => this.#lost());
+    return registration !== undefined;
+  }
+
+  #register(): Promise<Registration | undefined> {
+    const { epmd, name, port, ports, visible } = this.#options;
+    const entry = {
+      name: aliveOf(name),
+      port,
+      type: visible ? "visible" : "hidden",
+      highestVersion: 6,
+      lowestVersion: 5,
+      extra: new Uint8Array(0),
+    } as const;
+    return registerNode(ports, epmd, entry, this.#leaving.signal);
   }
 
   /** Its host has ended. */
   #lost(): void {
-    if (!this.#left) this.#enter().catch((error: unknown) => this.#failed(error));
+    if (this.#leaving.signal.aborted) return;
+    this.#enter().then(
+      (entered) => (entered ? this.#entered() : this.#again(new Error("the name is taken there by now"))),
+      (error: unknown) => this.#again(error),
+    );
+  }
+
+  #entered(): void {
+    this.#failures = 0;
+  }
+
+  #again(error: unknown): void {
+    if (this.#leaving.signal.aborted) return;
+    const { failed, runtime } = this.#options;
+    this.#failures += 1;
+    if (this.#failures === 1) failed(error);
+    const delayMs = backOffMs(this.#failures, FIRST_PAUSE_MS, runtime.random);
+    this.#timer = runtime.timers.set(() => this.#lost(), delayMs);
   }
 
   leave(): void {
-    this.#left = true;
+    const { timers } = this.#options.runtime;
+    this.#leaving.abort(new Error("the node has left"));
+    if (this.#timer !== undefined) timers.clear(this.#timer);
     this.#registration?.close();
     void this.#server?.close();
   }

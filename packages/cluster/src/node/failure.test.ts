@@ -4,6 +4,8 @@ import { connect as connectSocket } from "node:net";
 import { type NodeName, type Pid, remote, type Self } from "@interlock/core";
 import { describe, expect, test } from "vitest";
 
+import { startEpmd } from "../epmd/server.ts";
+import { nodePorts, type Ports } from "../ports.ts";
 import { muffled } from "./faulty-ports.fixture.ts";
 import { nextEvent, TestCluster } from "./nodes.fixture.ts";
 import { Echo, Hang, Where } from "./servers.fixture.ts";
@@ -70,6 +72,72 @@ test("when the node that hosts the name server ends, another one hosts it and al
   const d = await cluster.node("d");
   await d.node.connect(b.name);
   expect(d.node.nodes("connected")).toEqual([b.name]);
+});
+
+test("a node that stops while it registers again leaves neither an entry nor a name server behind", async () => {
+  await using cluster = await TestCluster.make();
+  const epmd = await startEpmd(nodePorts, { host: "127.0.0.1", port: cluster.epmdPort });
+  const dials: PromiseWithResolvers<void>[] = [];
+  const open = new Set<object>();
+  const ports: Ports = {
+    ...nodePorts,
+    dial: async (...args) => {
+      const gate = Promise.withResolvers<void>();
+      dials.push(gate);
+      await gate.promise;
+      const socket = await nodePorts.dial(...args);
+      open.add(socket);
+      const destroy = socket.destroy.bind(socket);
+      socket.destroy = () => {
+        open.delete(socket);
+        destroy();
+      };
+      return socket;
+    },
+  };
+  const starting = cluster.node("a", { ports });
+  await expect.poll(() => dials.length).toBe(1);
+  dials[0]?.resolve();
+  const { node } = await starting;
+  await epmd.close();
+  await expect.poll(() => dials.length).toBe(2);
+  open.clear();
+  const stopped = node.stop();
+  for (const gate of dials) gate.resolve();
+  await stopped;
+  await expect.poll(() => dials.length).toBe(2);
+  expect(open.size).toBe(0);
+  const free = await nodePorts.listen({ host: "127.0.0.1", port: cluster.epmdPort }, (socket) => socket.destroy());
+  await free.close();
+});
+
+test("a node whose name server is gone, with somebody else in its place, says so once and registers when that has gone", async () => {
+  await using cluster = await TestCluster.make();
+  const at = { host: "127.0.0.1", port: cluster.epmdPort };
+  const epmd = await startEpmd(nodePorts, at);
+  const { node, reports } = await cluster.node("a");
+  await epmd.close();
+  let refused = 0;
+  const stranger = await nodePorts.listen(at, (socket) => {
+    refused += 1;
+    socket.destroy();
+  });
+  await expect.poll(() => refused, { timeout: 10_000 }).toBeGreaterThan(3);
+  await stranger.close();
+  const b = await cluster.node("b");
+  await expect
+    .poll(
+      () =>
+        b.node.connect(node.name).then(
+          () => b.node.nodes("connected"),
+          () => [],
+        ),
+      { timeout: 10_000 },
+    )
+    .toEqual([node.name]);
+  expect(reports.map((report) => report.type === "warning" && report.text)).toEqual([
+    "is not registered with the name server any more",
+  ]);
 });
 
 describe("a node in a program of its own", () => {

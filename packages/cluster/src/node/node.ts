@@ -105,9 +105,15 @@ export async function createNode(options: CreateNodeOptions): Promise<ClusterNod
   });
   const directory =
     options.lookup === undefined
-      ? await Directory.join(ports, epmd, name, listener.address.port, options.visible === true, (details) =>
-          warn("is not registered with the name server any more", details),
-        ).catch(async (error: unknown) => {
+      ? await Directory.join({
+          ports,
+          runtime: local.runtime,
+          epmd,
+          name,
+          port: listener.address.port,
+          visible: options.visible === true,
+          failed: (error) => warn("is not registered with the name server any more", error),
+        }).catch(async (error: unknown) => {
           await listener.close();
           throw error;
         })
