@@ -4,10 +4,9 @@
  * `{'$interlock', tuple, …}` with all its elements, so nothing but this file's own writing reads as a mark. On any other
  * link none is written and none is looked for.
  */
-import { isUtf8 } from "node:buffer";
-
 import { type Atom, atom } from "./atom.ts";
 import type { TermReader } from "./reader.ts";
+import { isText } from "./utf8.ts";
 import type { TermWriter } from "./writer.ts";
 
 export const MARK: Atom = atom("$interlock");
@@ -107,7 +106,7 @@ export function markMap(writer: TermWriter, map: ReadonlyMap<unknown, unknown>):
 
 /** Bytes that are UTF-8 by chance would arrive as a string. */
 export function markBytes(writer: TermWriter, bytes: Uint8Array): void {
-  if (isUtf8(bytes)) mark(writer, atom("Uint8Array"), 1);
+  if (isText(bytes)) mark(writer, atom("Uint8Array"), 1);
   writer.binary(bytes);
 }
 

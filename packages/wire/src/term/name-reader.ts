@@ -8,6 +8,7 @@ import { type Atom, atom, isAtomName, isKnownAtom } from "./atom.ts";
 import { ByteCache, MOST_CACHED_BYTES } from "./byte-cache.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { defaultLimits, overLimit, type TermLimits } from "./limits.ts";
+import { isText } from "./utf8.ts";
 
 const knownAtoms = new ByteCache<Atom>();
 const knownTexts = new ByteCache<string>();
@@ -91,8 +92,7 @@ export class NameReader extends ByteReader {
   protected text(at: number, length: number): string | undefined {
     const bytes = this.source;
     if (length > MOST_CACHED_BYTES) {
-      if (!beginsAsUtf8(bytes, at)) return undefined;
-      return isUtf8(this.slice(at, length)) ? bytes.toString("utf8", at, at + length) : undefined;
+      return isText(this.slice(at, length)) ? bytes.toString("utf8", at, at + length) : undefined;
     }
     const known = knownTexts.find(this.view, this.base + at, length);
     if (known !== undefined) return known;
@@ -103,20 +103,4 @@ export class NameReader extends ByteReader {
     knownTexts.add(this.view, this.base + at, length, text);
     return text;
   }
-}
-
-/** Looks at the first bytes only: what is no text shows it there nearly always, and need not be handed to Node.js. */
-function beginsAsUtf8(bytes: Uint8Array, from: number): boolean {
-  let following = 0;
-  for (let at = from; at < from + MOST_CACHED_BYTES; at++) {
-    const byte = bytes[at] as number;
-    if (following > 0) {
-      if ((byte & 0xc0) !== 0x80) return false;
-      following--;
-    } else if (byte > 127) {
-      if (byte < 0xc2 || byte > 0xf4) return false;
-      following = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
-    }
-  }
-  return true;
 }
