@@ -42,6 +42,10 @@ export {
   whichGroups,
 } from "./groups/group.ts";
 export type { GroupEvent } from "./groups/monitors.ts";
+export type { Failure } from "./inspection/failures.ts";
+export { type InspectionFunctions, inspection, type NodeFacts, offerInspection } from "./inspection/inspection.ts";
+export type { TreeNode } from "./inspection/outline.ts";
+export type { ProcessOrder, ProcessRow, ProcessRows } from "./inspection/process-rows.ts";
 export type { LeaseTiming } from "./lease/elector.ts";
 export { type FileLeasesOptions, fileLeases } from "./lease/file-leases.ts";
 export {

@@ -117,6 +117,8 @@ export class LocalNode implements Home {
 
   #tell(report: Report): void {
     if (reportChannel.hasSubscribers) reportChannel.publish(report);
+    // It was made for those of the channel.
+    if (report.type === "progress" && !this.progress) return;
     // A failing report handler must not take a bystander down, nor may its failure vanish.
     const failed = (error: unknown): void => {
       if (this.onReport !== writeToStderr)

@@ -2,6 +2,7 @@
  * A node's side of its platform: what it was given, and how it says how it is. Without a platform all of it is inert, so
  * that the same program runs alone.
  */
+import { offerInspection } from "@interlock/cluster";
 import type { NodeName } from "@interlock/core";
 import { badOption, CliError } from "../errors.ts";
 import { type ChildMessage, variables } from "./child-protocol.ts";
@@ -14,7 +15,8 @@ export interface PlatformClient extends NodeControl {
 }
 
 /**
- * What this node was given by its platform; undefined when it was started by hand.
+ * What this node was given by its platform; undefined when it was started by hand. As a node of that platform it answers
+ * `interlock ps` and the like from now on.
  *
  * **Errors** `INTERLOCK_LAUNCH_OPTION`: the environment has some of it, and not all.
  *
@@ -30,6 +32,7 @@ export function launchedNode(): LaunchedNode | undefined {
   const [, host = "", port = ""] = /^(.+):(\d+)$/.exec(epmd) ?? [];
   if (port === "") throw badOption(variables.epmd, epmd, "host:port");
   if (cookie === undefined) throw badOption(variables.cookie, "nothing", "the secret that all nodes share");
+  offerInspection();
   return { id, name: name as NodeName, cookie, epmd: { host, port: Number(port) } };
 }
 

@@ -1,6 +1,10 @@
 import { spawn as startProgram } from "node:child_process";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { expect, test } from "vitest";
+
+import { LocalNode } from "../node.ts";
+import type { Report } from "./report.ts";
 
 /** A program whose process crashes while nobody reads its stderr any more. */
 const program = `
@@ -26,4 +30,20 @@ test("a crash whose report nobody can read harms nobody: closed stderr", async (
   const [code] = (await once(child, "exit")) as [number];
   expect(printed.toString()).toBe("alive\n");
   expect(code).toBe(0);
+});
+
+test("a handler that wants no progress is given none, also where somebody else listens to the channel for it", async () => {
+  const node = new LocalNode();
+  const handled: string[] = [];
+  const published: string[] = [];
+  node.onReport = ({ type }) => void handled.push(type);
+  node.progress = false;
+  const listen = (report: unknown): void => void published.push((report as Report).type);
+  subscribe("interlock:report", listen);
+  const common = { supervisor: "sup", supervisorPid: node.nobody, childId: "child", childPid: node.nobody, at: 0 };
+  node.report({ type: "progress", ...common });
+  node.report({ type: "warning", pid: undefined, label: "x", text: "y", details: undefined, at: 0 });
+  unsubscribe("interlock:report", listen);
+  expect(published).toEqual(["progress", "warning"]);
+  expect(handled).toEqual(["warning"]);
 });

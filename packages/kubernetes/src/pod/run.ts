@@ -2,6 +2,7 @@
  * The program of a pod, what `interlock run` is: owns the signals, serves the probes, drains, and ends with one of a few exit
  * codes. Works as PID 1.
  */
+import { offerInspection } from "@interlock/cluster";
 import {
   type AnyApplication,
   ensureAllStarted,
@@ -49,6 +50,7 @@ export async function runPod(application: AnyApplication, options: PodOptions = 
     const heap = heapPercent === false ? undefined : fitHeap(heapPercent);
     running = new RunningPod(application, options, print);
     running.ownSignals();
+    offerInspection();
     await running.open(hangMs, lateMs);
     print(`${name} ${version} · ${memoryLine(heap)} · 1 scheduler · node ${process.version} · pid ${process.pid}`);
     const longest = Math.round(longestDrainMs(running.budgets) / 1_000);
