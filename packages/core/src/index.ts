@@ -8,6 +8,7 @@ export {
   type ApplicationModule,
   application,
   changeConfig,
+  configFiles,
   ensureAllStarted,
   getEnv,
   onNodeStop,
@@ -16,6 +17,7 @@ export {
   startApplication,
   stopAllApplications,
   stopApplication,
+  traceConfig,
   whichApplications,
 } from "./application/application.ts";
 export type { NodeStop, NodeStopHandler } from "./application/application-controller.ts";
@@ -28,6 +30,8 @@ export type {
   StandardResult,
   StandardSchema,
 } from "./application/config.ts";
+export { type ConfigChange, watchConfig } from "./application/config-change.ts";
+export type { ConfigSetting } from "./application/config-trace.ts";
 export { type ConfigPath, defaults, environment, flags, jsonFile } from "./application/providers.ts";
 export { type Agent, type AgentOptions, type AgentRef, agent } from "./behaviour/agent.ts";
 export type { ChildOptions, ChildSpec, Restart } from "./behaviour/child-spec.ts";

@@ -20,10 +20,13 @@ import {
   differenceOf,
   type Environment,
   isEmptyDifference,
+  type LoadContext,
+  type LoadedConfig,
   loadConfig,
   validateCompileEnv,
   validateConfig,
 } from "./config.ts";
+import { tellConfigWatchers } from "./config-change.ts";
 import { applicationError } from "./dependencies.ts";
 import { defaults } from "./providers.ts";
 
@@ -54,6 +57,8 @@ export class Running {
   readonly root: LocalPid;
   readonly release: () => void;
   config: unknown;
+  /** What `config` was made of. */
+  loaded: LoadedConfig;
   /** What `changeConfig` has laid over the providers. */
   overrides: ConfigTree = {};
   /** Set when it is stopped on purpose: its end means nothing to the node then. */
@@ -65,7 +70,7 @@ export class Running {
     request: StartRequest,
     master: ApplicationMaster,
     root: LocalPid,
-    config: unknown,
+    { config, loaded }: Configured,
     release: () => void,
   ) {
     this.application = application;
@@ -73,8 +78,14 @@ export class Running {
     this.master = master;
     this.root = root;
     this.config = config;
+    this.loaded = loaded;
     this.release = release;
   }
+}
+
+interface Configured {
+  readonly config: unknown;
+  readonly loaded: LoadedConfig;
 }
 
 const never = new Promise<never>(() => undefined);
@@ -159,9 +170,9 @@ export class ApplicationController {
     if (old !== undefined && old.stopping === undefined) throw alreadyStarted(name, old.root);
     await old?.stopping;
     this.#requireRunning(name, module);
-    const config = await this.#configure(name, module, request, {});
+    const configured = await this.#configure(name, module, request, {});
     if (starting.aborted !== undefined) throw startFailed(name, "shutdown");
-    starting.config = config;
+    starting.config = configured.config;
     const release = this.#node.runtime.program.keepAlive();
     try {
       const master = new ApplicationMaster(
@@ -171,7 +182,7 @@ export class ApplicationController {
       starting.master = master;
       const root = await master.started;
       if (starting.aborted !== undefined) throw startFailed(name, "shutdown");
-      const running = new Running(application, request, master, root, config, release);
+      const running = new Running(application, request, master, root, configured, release);
       this.#running.set(name, running);
       void master.ended.then((reason) => this.#ended(running, reason));
       return running;
@@ -196,15 +207,30 @@ export class ApplicationController {
         );
   }
 
-  async #configure(name: string, module: AnyModule, request: StartRequest, overrides: ConfigTree): Promise<unknown> {
-    const { files } = this.#node.runtime;
+  /** The files and folders that the configuration of a running application is read from. */
+  readsOf(name: string): readonly string[] {
+    const running = this.#running.get(name);
+    if (running === undefined) return [];
+    const { application, request } = running;
+    const context = this.#contextOf(name, request);
+    const reads = [...(application.module.providers ?? []), ...request.providers].flatMap(
+      (provider) => provider.reads?.(context) ?? [],
+    );
+    return [...new Set(reads)];
+  }
+
+  #contextOf(application: string, { environment }: StartRequest): LoadContext {
+    return { application, files: this.#node.runtime.files, environment };
+  }
+
+  async #configure(name: string, module: AnyModule, request: StartRequest, overrides: ConfigTree): Promise<Configured> {
     const providers = [...(module.providers ?? []), ...request.providers, defaults(overrides, "changeConfig")];
-    const loaded = await loadConfig(providers, { application: name, files, environment: request.environment });
+    const loaded = await loadConfig(providers, this.#contextOf(name, request));
     const config: unknown = await validateConfig(name, module.config, loaded);
     if (module.compileEnv !== undefined) validateCompileEnv(name, module.compileEnv, config, loaded);
     // All processes share it.
     if (this.#node.freeze) deepFreeze(config);
-    return config;
+    return { config, loaded };
   }
 
   async stop(name: string): Promise<void> {
@@ -241,7 +267,7 @@ export class ApplicationController {
     const { module, name } = application;
     const overrides = deepMerge(running.overrides, more);
     const before = running.config;
-    const config = await this.#configure(name, module, request, overrides);
+    const { config, loaded } = await this.#configure(name, module, request, overrides);
     const difference = differenceOf(before, config);
     if (!isEmptyDifference(difference)) {
       const { added, changed, removed } = difference;
@@ -252,8 +278,11 @@ export class ApplicationController {
         running.config = before;
         throw error;
       }
+      tellConfigWatchers(this.#node, { type: "config_change", application: name, ...difference });
     }
     running.overrides = overrides;
+    // Also when no value differs: another source may give it now.
+    running.loaded = loaded;
     return difference;
   }
 

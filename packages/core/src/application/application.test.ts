@@ -3,11 +3,13 @@ import {
   type AnyApplication,
   application,
   changeConfig,
+  configFiles,
   ensureAllStarted,
   exit,
   genServer,
   getEnv,
   isError,
+  jsonFile,
   local,
   monitor,
   noreply,
@@ -20,6 +22,8 @@ import {
   stopAllApplications,
   stopApplication,
   supervisor,
+  traceConfig,
+  watchConfig,
   whereis,
   whichApplications,
 } from "../index.ts";
@@ -677,5 +681,55 @@ describe("configuration", () => {
     expect(running.config).toEqual({ level: "debug", size: 1 });
     expect(seen.slice(1)).toMatchObject([{ changed: { size: 1 } }, { changed: { level: "debug" } }]);
     await running.stop();
+  });
+
+  test("is told to the processes that watch it once it is in force, and to none that has ended", async () => {
+    const lab = new TestNode();
+    const { app, running } = await start(lab);
+    const told: unknown[] = [];
+    const watcher = await lab.within(async () => {
+      const changes = watchConfig(app);
+      watchConfig("logger");
+      const me = self();
+      await changeConfig(app, { level: "debug" });
+      told.push(await me.receive(changes), getEnv(app, "level"));
+      await failure(changeConfig(app, { level: "loud" }));
+      await changeConfig(app, { size: 9 });
+      told.push(await me.receive(changes));
+      return me.pid;
+    });
+    await monitor(watcher);
+    await changeConfig(app, { size: 10 }, lab);
+    const change = { type: "config_change", application: "logger", added: {}, removed: [] };
+    expect(told).toEqual([{ ...change, changed: { level: "debug" } }, "debug", { ...change, changed: { size: 9 } }]);
+    expect(() => watchConfig(app)).toThrow("called by the code of a process");
+    await running.stop();
+  });
+
+  test("says where it comes from, also after a change that left all values as they were", async () => {
+    const lab = new TestNode();
+    const { app, running } = await start(lab);
+    expect(traceConfig(app, lab)).toContainEqual({
+      path: "level",
+      shown: '"info"',
+      source: "given at start",
+      instead: [],
+    });
+    await changeConfig(app, { level: "info" }, lab);
+    expect(traceConfig(app, lab)[0]).toMatchObject({ source: "changeConfig", instead: ["given at start"] });
+    await running.stop();
+    expect(traceConfig(app, lab)).toEqual([]);
+  });
+
+  test("names the files that it is read from", async () => {
+    const lab = new TestNode();
+    lab.files.set("/etc/a.json", "{}");
+    const app = simple("reader", [], {
+      providers: [jsonFile({ system: "ETC", path: "a.json" }), jsonFile("/etc/a.json")],
+    });
+    const running = await app.start({ node: lab.node, environment: { ETC: "/etc" } });
+    expect(configFiles(app, lab)).toEqual(["/etc/a.json"]);
+    await running.stop();
+    expect(configFiles(app, lab)).toEqual([]);
   });
 });

@@ -18,6 +18,7 @@ import {
   type StartRequest,
 } from "./application-controller.ts";
 import type { ConfigDifference, ConfigProvider, ConfigTree, Environment, StandardSchema } from "./config.ts";
+import { type ConfigSetting, traceOf } from "./config-trace.ts";
 import { applicationError, type Needs, startOrder } from "./dependencies.ts";
 import { defaults } from "./providers.ts";
 
@@ -259,6 +260,40 @@ export async function changeConfig(
 ): Promise<ConfigDifference> {
   fence();
   return await controllerOf(options.node ?? currentNode()).changeConfig(nameOf(app), overrides);
+}
+
+/**
+ * Every value of the configuration of a running application, with the source that gave it and those that had to give way;
+ * none when it does not run. Secrets are not shown.
+ *
+ * @example
+ * const sup = supervisor({ name: "bank_sup", strategy: "one_for_one", children: () => [] });
+ * const bank = application({
+ *   name: "bank",
+ *   version: "1.4.0",
+ *   providers: [defaults({ port: 80, password: "hunter2" }), environment("BANK_")],
+ *   start: () => sup.startLink(),
+ * });
+ * const running = await bank.start({ environment: { BANK_PORT: "8080" } });
+ * const [port, password] = traceConfig(bank);
+ * console.log(port?.shown, port?.source, port?.instead); // "8080" environment BANK_PORT [ 'defaults' ]
+ * console.log(password?.shown, password?.source); // (secret) defaults
+ * await running.stop();
+ */
+export function traceConfig(
+  app: AnyApplication | string,
+  options: { readonly node?: LocalNode } = {},
+): readonly ConfigSetting[] {
+  const running = controllerOf(options.node ?? currentNode()).find(nameOf(app));
+  return running === undefined ? [] : traceOf(running.config, running.loaded);
+}
+
+/** The files and folders that the configuration of a running application is read from: those of its providers' `reads`. */
+export function configFiles(
+  app: AnyApplication | string,
+  options: { readonly node?: LocalNode } = {},
+): readonly string[] {
+  return controllerOf(options.node ?? currentNode()).readsOf(nameOf(app));
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   validateCompileEnv,
   validateConfig,
 } from "./config.ts";
+import { traceOf } from "./config-trace.ts";
 
 const contextOf = (more: Partial<LoadContext> = {}, files: Readonly<Record<string, string>> = {}): LoadContext => ({
   application: "bank",
@@ -338,4 +339,49 @@ describe("jsonFile", () => {
     );
     expect(await messageOf(loaded)).toBe(`${prefix}cannot be read: EACCES: permission denied (file bank.json)`);
   });
+});
+
+describe("a source that is marked as secret", () => {
+  const vault: ConfigProvider = {
+    name: "vault",
+    secret: true,
+    load: () => ({ db: { user: "ada-9" }, words: ["x-ray"] }),
+  };
+
+  test("has its values shown nowhere, whatever their keys are called", async () => {
+    const loaded = await load([defaults({ db: { size: 1 } }), vault]);
+    const schema = refusing({ message: '"ada-9" is no user', path: ["db", "user"] }, { message: "odd", path: [] });
+    const text = await messageOf(validateConfig("bank", schema, loaded));
+    expect(text).toContain('db.user: "(secret)" is no user; got (secret) (vault)');
+    expect(text).not.toMatch(/ada|x-ray/);
+    const trace = JSON.stringify(traceOf(loaded.tree, loaded));
+    expect(trace).toContain('"path":"db.size","shown":"1"');
+    expect(trace).not.toMatch(/ada|x-ray/);
+  });
+
+  test("keeps its secret when a later source gives the value", async () => {
+    const loaded = await load([vault, environment("BANK_", { BANK_DB__USER: "grace" })]);
+    expect(traceOf(loaded.tree, loaded)[0]).toEqual({
+      path: "db.user",
+      shown: "(secret)",
+      source: "environment BANK_DB__USER",
+      instead: ["vault"],
+    });
+  });
+});
+
+test("a trace names the source of every value, those that had to give way, and what the schema put in itself", async () => {
+  const loaded = await load([
+    defaults({ port: 1, db: { size: 1 } }),
+    defaults({ port: 2 }, "file"),
+    environment("BANK_", { BANK_PORT: "3", BANK_LIST: "a" }),
+  ]);
+  const config = { ...loaded.tree, level: "info", none: {} };
+  expect(traceOf(config, loaded)).toEqual([
+    { path: "port", shown: '"3"', source: "environment BANK_PORT", instead: ["file", "defaults"] },
+    { path: "db.size", shown: "1", source: "defaults", instead: [] },
+    { path: "list", shown: '"a"', source: "environment BANK_LIST", instead: [] },
+    { path: "level", shown: '"info"', source: "default of the schema", instead: [] },
+    { path: "none", shown: "{}", source: "default of the schema", instead: [] },
+  ]);
 });

@@ -48,7 +48,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface ConfigProvider {
   /** Names the source of its values in messages: `file /etc/bank.json`. */
   readonly name: string;
+  /** Its values are shown to nobody: not in messages, not in a trace. A key that looks like a secret hides its value anyway. */
+  readonly secret?: boolean;
   load(context: LoadContext): MaybePromise<ConfigTree>;
+  /** The files and folders that it reads, for whoever watches them to load anew. */
+  reads?(context: LoadContext): readonly string[];
   /** Where in this source a value comes from or would have to stand, if that can be said better than by `name`. */
   placeOf?(path: SettingPath, context: LoadContext): string | undefined;
 }
@@ -70,6 +74,10 @@ export interface LoadedConfig {
   sourceOf(path: SettingPath): string | undefined;
   /** Every place that could give a value. */
   placesFor(path: SettingPath): readonly string[];
+  /** Every place that did give exactly this value, in order: the last one won. */
+  givenBy(path: SettingPath): readonly string[];
+  /** Whether a value may be shown to nobody. */
+  isSecret(path: SettingPath): boolean;
 }
 
 type MutableTree = Record<string, unknown>;
@@ -78,12 +86,20 @@ type MutableTree = Record<string, unknown>;
 export async function loadConfig(providers: readonly ConfigProvider[], context: LoadContext): Promise<LoadedConfig> {
   const tree: MutableTree = {};
   const sources = new Map<string, string>();
+  const given = new Map<string, string[]>();
+  const secrets = new Set<string>();
   for (const provider of providers) {
     try {
       const part = await provider.load(context);
       if (!isTree(part)) throw new Error("gave no object of settings");
       mergeInto(tree, part, [], {
-        set: (path) => sources.set(keyOf(path), provider.placeOf?.(path, context) ?? provider.name),
+        set: (path) => {
+          const [key, place] = [keyOf(path), provider.placeOf?.(path, context) ?? provider.name];
+          sources.set(key, place);
+          given.set(key, [...(given.get(key) ?? []), place]);
+          // For good: what a later source puts in its place is the same secret.
+          if (provider.secret === true) secrets.add(key);
+        },
         forget: (path) => forgetSources(sources, path),
       });
     } catch (error) {
@@ -95,6 +111,8 @@ export async function loadConfig(providers: readonly ConfigProvider[], context: 
     tree,
     sourceOf: (path) => sourceIn(sources, tree, path),
     placesFor: (path) => providers.flatMap((provider) => provider.placeOf?.(path, context) ?? []),
+    givenBy: (path) => given.get(keyOf(path)) ?? [],
+    isSecret: (path) => path.some((key, at) => SECRET.test(key) || secrets.has(keyOf(path.slice(0, at + 1)))),
   };
 }
 
@@ -138,8 +156,8 @@ export function validateCompileEnv(
       else if (!sameValue(value, actual))
         issues.push({
           path: at.join("."),
-          message: `the program was built with ${showSetting(at, value)}: build it anew, or give the same value`,
-          got: showSetting(at, actual),
+          message: `the program was built with ${showSetting(at, value, loaded)}: build it anew, or give the same value`,
+          got: showSetting(at, actual, loaded),
           source: placeOfValue(at, loaded),
         });
     }
@@ -266,17 +284,18 @@ const SECRET = /secret|password|token|key/i;
 const HIDDEN = "(secret)";
 
 /** A value for a message: nothing of a secret, and no user and password of a URL. */
-function showSetting(path: SettingPath, value: unknown): string {
+export function showSetting(path: SettingPath, value: unknown, loaded: Pick<LoadedConfig, "isSecret">): string {
   if (value === undefined) return "nothing";
-  if (path.some((key) => SECRET.test(key))) return HIDDEN;
-  return hideCredentials(show(withoutSecrets(value)));
+  if (loaded.isSecret(path)) return HIDDEN;
+  return hideCredentials(show(withoutSecrets(path, value, loaded)));
 }
 
-function withoutSecrets(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutSecrets);
+function withoutSecrets(path: SettingPath, value: unknown, loaded: Pick<LoadedConfig, "isSecret">): unknown {
+  if (loaded.isSecret(path)) return HIDDEN;
+  if (Array.isArray(value)) return value.map((inner, at) => withoutSecrets([...path, String(at)], inner, loaded));
   if (!isTree(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [key, SECRET.test(key) ? HIDDEN : withoutSecrets(inner)]),
+    Object.entries(value).map(([key, inner]) => [key, withoutSecrets([...path, key], inner, loaded)]),
   );
 }
 
@@ -289,16 +308,16 @@ function issueOf({ message, path = [] }: StandardIssue, loaded: LoadedConfig): C
   const value = valueAt(loaded.tree, at);
   return {
     path: at.join("."),
-    message: hideCredentials(hideIn(message, at, value)),
-    got: showSetting(at, value),
+    message: hideCredentials(loaded.isSecret(at) ? hideIn(message, value) : message),
+    got: showSetting(at, value, loaded),
     source: placeOfValue(at, loaded),
   };
 }
 
 /** A schema's own message may quote what it got. */
-function hideIn(message: string, path: SettingPath, value: unknown): string {
+function hideIn(message: string, value: unknown): string {
   const quoted = typeof value === "string" || typeof value === "number" ? String(value) : "";
-  return quoted !== "" && path.some((key) => SECRET.test(key)) ? message.replaceAll(quoted, HIDDEN) : message;
+  return quoted === "" ? message : message.replaceAll(quoted, HIDDEN);
 }
 
 function placeOfValue(path: SettingPath, loaded: LoadedConfig): string {

@@ -48,6 +48,7 @@ export function jsonFile(path: ConfigPath, options: { readonly optional?: boolea
       }
       return parseJson(text);
     },
+    reads: ({ environment }) => [resolvePath(path, environment)],
   };
 }
 
