@@ -54,6 +54,7 @@ export {
   workQueue,
 } from "./client/work-queue.ts";
 export type { Failing } from "./client/work-queue-state.ts";
+export { type EndpointSlicesOptions, endpointSlices } from "./discovery/endpoint-slices.ts";
 export {
   isKubernetesError,
   KubernetesError,

@@ -10,7 +10,7 @@ import { type DiscoveryStatus, Findings } from "./findings.ts";
 export interface DiscovererOptions {
   readonly strategies: readonly Discovery[];
   readonly local: LocalNode;
-  readonly context: Omit<DiscoveryContext, "signal">;
+  readonly context: Omit<DiscoveryContext, "local" | "signal">;
   /** Milliseconds between two looks; asked each time. */
   readonly intervalMs: () => number;
   /** After so many milliseconds a look has failed. */
@@ -129,7 +129,8 @@ export class Discoverer {
   }
 
   #context(signal: AbortSignal): DiscoveryContext {
-    return { ...this.#options.context, signal };
+    const { context, local } = this.#options;
+    return { ...context, local, signal };
   }
 
   #warn({ name }: Discovery, text: string, details: unknown): void {

@@ -5,13 +5,15 @@
  * An error is never an empty set: a strategy that cannot tell rejects, and what it said last stands. Nothing that a
  * strategy says ends a connection: discovery adds candidates, membership alone removes members.
  */
-import type { Clock, NodeName } from "@interlock/core";
+import type { Clock, LocalNode, NodeName } from "@interlock/core";
 import type { Address, Ports } from "../ports.ts";
 
 /** What a strategy is given to look with. */
 export interface DiscoveryContext {
   /** The node that looks. */
   readonly node: NodeName;
+  /** Where a strategy's own processes run, if it has any. */
+  readonly local: LocalNode;
   readonly ports: Ports;
   readonly clock: Clock;
   /** The name server of the node's machine. */

@@ -1,4 +1,4 @@
-import { nodeRuntime } from "@interlock/core";
+import { LocalNode, nodeRuntime } from "@interlock/core";
 import { describe, expect, test } from "vitest";
 import { dnsResolver, nodePorts } from "../ports.ts";
 import type { DiscoveryContext } from "./discovery.ts";
@@ -10,6 +10,7 @@ const NAME = "newsroom.default.svc.cluster.local";
 function context(own: Partial<DiscoveryContext> = {}): DiscoveryContext {
   return {
     node: "newsroom@10.0.0.1",
+    local: new LocalNode(),
     ports: nodePorts,
     clock: nodeRuntime.clock,
     epmd: { host: "127.0.0.1", port: 1 },

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type NodeName, nodeRuntime } from "@interlock/core";
+import { LocalNode, type NodeName, nodeRuntime } from "@interlock/core";
 import { expect, test } from "vitest";
 import { TestCluster } from "../node/nodes.fixture.ts";
 import { nodePorts } from "../ports.ts";
@@ -11,7 +11,8 @@ import { staticNodes } from "./static.ts";
 
 function context(node: NodeName, own: Partial<DiscoveryContext> = {}): DiscoveryContext {
   const epmd = { host: "127.0.0.1", port: 1 };
-  return { node, ports: nodePorts, clock: nodeRuntime.clock, epmd, signal: new AbortController().signal, ...own };
+  const { signal } = new AbortController();
+  return { node, local: new LocalNode(), ports: nodePorts, clock: nodeRuntime.clock, epmd, signal, ...own };
 }
 
 test("a machine's nodes are those that its name server knows; without a name server that is an error", async () => {

@@ -37,6 +37,8 @@ export interface ReflectorOptions<T extends KubernetesObject> extends Selection 
   readonly resource: Resource<T>;
   /** Told of what comes, changes and goes. One that throws is told again, until it does not. */
   readonly handlers?: Handlers<T>;
+  /** Told of each failure, for whoever has a place of their own to say it; without it the node reports them. */
+  readonly failed?: (problem: unknown) => void;
   /** Further ways to find objects, for `byIndex`. */
   readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
   /** Milliseconds of silence after which a watch is taken for dead. Servers tell how far they are every minute. Default 90 000. */
@@ -344,6 +346,8 @@ class ResourceReflector<T extends KubernetesObject> implements Reflector<T> {
 
   /** At powers of two: what fails all night fills no log. */
   #complain({ failures, problem }: ReflectorState<T>): void {
+    const { failed } = this.#options;
+    if (failed !== undefined) return failed(problem);
     if ((failures & (failures - 1)) !== 0) return;
     const node = this.#node as LocalNode;
     const at = node.runtime.clock.wallTime();

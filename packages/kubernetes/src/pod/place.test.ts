@@ -49,6 +49,11 @@ describe("the place of a node in its pod", () => {
     ]);
   });
 
+  test("finds the others by their EndpointSlices if it is told to", async () => {
+    const place = await podPlace({ environment: { ...environment, INTERLOCK_DISCOVERY: "endpointslices" }, api });
+    expect(place?.cluster.discovery.map(({ name }) => name)).toEqual(["endpoint slices of courier/newsroom-nodes"]);
+  });
+
   test("needs a majority of the nodes before one of them begins a cluster; one alone begins it by itself", async () => {
     const needed = await Promise.all(
       ["1", "2", "3", "4", "10"].map(async (replicas) => {
@@ -75,6 +80,7 @@ describe("the place of a node in its pod", () => {
 
   test.each([
     ["lacks something", { INTERLOCK_POD_IP: undefined }, "INTERLOCK_POD_IP"],
+    ["names a discovery that there is not", { INTERLOCK_DISCOVERY: "gossip" }, "INTERLOCK_DISCOVERY"],
     ["has a number that is none", { INTERLOCK_REPLICAS: "many" }, "INTERLOCK_REPLICAS"],
   ])("is refused when the environment %s", async (_what, wrong, variable) => {
     await expect(podPlace({ environment: { ...environment, ...wrong }, api })).rejects.toMatchObject({

@@ -1,10 +1,17 @@
 /** What the program of a node needs to know of the pod that it runs in; `interlock deploy` writes it into the environment. */
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { isIPv6 } from "node:net";
-import { type CreateNodeOptions, headlessService, type JoinClusterOptions, type Leases } from "@interlock/cluster";
+import {
+  type CreateNodeOptions,
+  type Discovery,
+  headlessService,
+  type JoinClusterOptions,
+  type Leases,
+} from "@interlock/cluster";
 import type { NodeName } from "@interlock/core";
 import { connectKubernetes, type KubernetesApi } from "../client/api.ts";
 import { kubernetesLeases } from "../client/leases.ts";
+import { endpointSlices } from "../discovery/endpoint-slices.ts";
 import { KubernetesError } from "../errors.ts";
 
 export interface PodPlace {
@@ -46,6 +53,7 @@ const DNS_CACHE_SECONDS = 5;
  * | `INTERLOCK_APP` | the application; without it this is no such pod |
  * | `INTERLOCK_POD_IP`, `INTERLOCK_POD_NAME`, `INTERLOCK_NAMESPACE` | of the pod |
  * | `INTERLOCK_SERVICE` | the DNS name of the headless Service, whole |
+ * | `INTERLOCK_DISCOVERY` | how the other pods are found: `dns`, which is the default, or `endpointslices` |
  * | `INTERLOCK_REPLICAS` | how many nodes there shall be: a majority of them has to be found before one begins a cluster |
  * | `INTERLOCK_COOKIE_FILE` | holds the cookie |
  * | `INTERLOCK_TLS_DIR` | holds `tls.crt`, `tls.key` and `ca.crt`; without it nodes talk without TLS |
@@ -67,7 +75,8 @@ export async function podPlace(options: PodPlaceOptions = {}): Promise<PodPlace 
   const tlsDirectory = environment["INTERLOCK_TLS_DIR"];
   const replicas = numberIn(environment, "INTERLOCK_REPLICAS", 3);
   const dnsCacheMs = numberIn(environment, "INTERLOCK_DNS_CACHE_SECONDS", DNS_CACHE_SECONDS) * 1_000;
-  const leases = kubernetesLeases({ api: options.api ?? (await connectKubernetes()), namespace });
+  const api = options.api ?? (await connectKubernetes());
+  const leases = kubernetesLeases({ api, namespace });
   return {
     app,
     pod: environment["INTERLOCK_POD_NAME"] ?? ip,
@@ -81,7 +90,7 @@ export async function podPlace(options: PodPlaceOptions = {}): Promise<PodPlace 
     },
     cluster: {
       name: app,
-      discovery: [headlessService({ name: service })],
+      discovery: [discoveryIn(environment, api, namespace, service)],
       // Two majorities would have a node in common: no two parts of a deployment can each begin a cluster.
       requiredContactPoints: Math.floor(replicas / 2) + 1,
       stableMarginMs: dnsCacheMs + 1_000,
@@ -89,6 +98,14 @@ export async function podPlace(options: PodPlaceOptions = {}): Promise<PodPlace 
     leases: { lease: (name) => leases.lease(`${app}-${name}`) },
     configDirectory: environment["INTERLOCK_CONFIG_DIR"],
   };
+}
+
+/** The DNS is told by the API server, and needs no permission of the pod; slices are heard of at once. */
+function discoveryIn(environment: Environment, api: KubernetesApi, namespace: string, service: string): Discovery {
+  const { INTERLOCK_DISCOVERY: by = "dns" } = environment;
+  if (by === "dns") return headlessService({ name: service });
+  if (by === "endpointslices") return endpointSlices({ api, namespace, service: service.split(".")[0] ?? service });
+  throw environmentError("INTERLOCK_DISCOVERY", JSON.stringify(by), "dns or endpointslices");
 }
 
 type Credentials = ReturnType<NonNullable<CreateNodeOptions["tls"]>>;
