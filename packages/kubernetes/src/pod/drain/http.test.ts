@@ -1,40 +1,13 @@
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { PodRegistry } from "../registry.ts";
+import { certificate } from "./certificate.fixture.ts";
 import { drainHttp } from "./http.ts";
 import { clientsOf, Load, type Service } from "./load.fixture.ts";
 import { type Backend, type Kind, kinds, portOf } from "./servers.fixture.ts";
-
-const folder = mkdtempSync(join(tmpdir(), "interlock-drain-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-execFileSync(
-  "openssl",
-  [
-    "req",
-    "-x509",
-    "-newkey",
-    "ec",
-    "-pkeyopt",
-    "ec_paramgen_curve:prime256v1",
-    "-nodes",
-    "-days",
-    "2",
-    "-subj",
-    "/CN=a",
-  ].concat(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", join(folder, "key"), "-out", join(folder, "cert")]),
-  { stdio: "ignore" },
-);
-const certificate = {
-  key: readFileSync(join(folder, "key"), "utf8"),
-  cert: readFileSync(join(folder, "cert"), "utf8"),
-};
 
 /** A backend that ends as a program does: whatever is still open is cut. */
 async function open(kind: Kind, prepared: (server: Backend["server"]) => void): Promise<Backend> {
@@ -141,6 +114,31 @@ describe("a server that drains", () => {
     await Promise.all([requests, once(silent.socket, "close")]);
     await registry.run("close", longMs, never);
     expect(server.listening).toBe(false);
+  });
+
+  test("ends idle connections early enough for what they ask last to be answered", async () => {
+    const { line, registry } = await started();
+    const silent = line();
+    await silent.ask("/");
+    void registry.run("announce", 0, never);
+    // The signal, which says that the time is over, never comes.
+    await Promise.all([once(silent.socket, "close"), registry.run("requests", 200, never)]);
+  });
+
+  test("keeps idle connections for longer than clients do, and promises no more than before", async () => {
+    const { line, server } = await started();
+    expect(server.keepAliveTimeout + server.keepAliveTimeoutBuffer).toBeGreaterThan(90_000);
+    const asking = line();
+    expect(await asking.ask("/")).toContain("keep-alive: timeout=5\r\n");
+    asking.socket.destroy();
+  });
+
+  test("cuts connections that are silent for too long while they are asking, as it would without", async () => {
+    const { line, server } = await started();
+    server.timeout = 20;
+    const endless = line();
+    endless.socket.write("GET /never HTTP/1.1\r\nhost: a\r\n\r\n");
+    await once(endless.socket, "close");
   });
 
   test("answers connections that come late, until its listener is closed", async () => {

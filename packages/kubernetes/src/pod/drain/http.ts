@@ -6,27 +6,33 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Http2SecureServer, Http2Server, Http2ServerResponse, ServerHttp2Session } from "node:http2";
 import type { Server as HttpsServer } from "node:https";
-import type { Socket } from "node:net";
+import { Server as NetServer, type Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import { nodeRuntime, unowned } from "@interlock/core";
 import { type PodRegistry, pod } from "../registry.ts";
+import { Connections, endGently } from "./connections.ts";
+import { Sessions } from "./goaway.ts";
 
 export type DrainableServer = HttpServer | HttpsServer | Http2Server | Http2SecureServer;
 
-/** What all of them have. */
-type AnyServer = HttpServer & { closeAllConnections?: () => void; closeIdleConnections?: () => void };
+type Answer = ServerResponse | Http2ServerResponse;
 
-const NO_ERROR = 0;
-/** No stream is refused yet: requests that cross the news of the end are still answered. @see RFC 9113 section 6.8 */
-const LAST_STREAM = 2 ** 31 - 1;
-/** For the news to cross, and for an idle connection to show whether it is one. */
-const GOAWAY_MS = 1_000;
+/**
+ * For how long a connection may be idle: longer than clients keep theirs (Go 90 s, load balancers and proxies 60 s). Whoever
+ * closes first does so while the other one may be asking, so that has to be the client.
+ */
+const IDLE_MS = 100_000;
+/** What is left of the phase for requests that come in on idle connections last. */
+const LAST_REQUEST_MS = 5_000;
 
 /**
  * Has a server drain with its pod. To be called before it listens; it takes itself back when the server is closed.
  *
  * HTTP/1: `Connection: close` on every answer. HTTP/2: GOAWAY. Requests in flight, uploads and slow answers among them, are
  * waited for; then the listener is closed. WebSockets are `drainWebSockets`' to end.
+ *
+ * From the start on it keeps idle connections for 100 s (`server.keepAliveTimeoutBuffer`), whatever answers promise: a server that
+ * ends them before its clients do resets requests that are just being sent.
  *
  * @returns what takes it back.
  *
@@ -36,45 +42,48 @@ const GOAWAY_MS = 1_000;
  * drainHttp(server);
  */
 export function drainHttp(server: DrainableServer, registry: PodRegistry = pod): () => void {
-  const draining = new HttpDrain(server as unknown as AnyServer);
+  const draining = new HttpDrain(server as unknown as HttpServer);
   const name = "http server";
   const ends = [
     registry.onDrain({ name, phase: "announce", run: () => draining.announce() }),
-    registry.onDrain({ name, phase: "requests", run: (signal) => draining.requests(signal) }),
+    registry.onDrain({ name, phase: "requests", run: (signal, budgetMs) => draining.requests(signal, budgetMs) }),
     registry.onDrain({ name, phase: "close", run: (signal) => draining.close(signal) }),
   ];
   const end = (): void => {
     for (const one of ends) one();
   };
-  (server as unknown as AnyServer).once("close", end);
+  (server as unknown as HttpServer).once("close", end);
   return end;
 }
 
 class HttpDrain {
-  readonly #server: AnyServer;
-  readonly #sockets = new Set<Socket>();
-  /** HTTP/2 connections, and whether they have been told. */
-  readonly #sessions = new Map<ServerHttp2Session, { isTold: boolean }>();
-  readonly #answers = new Set<ServerResponse | Http2ServerResponse>();
+  readonly #server: HttpServer;
+  readonly #connections = new Connections();
+  readonly #sessions = new Sessions();
+  readonly #answers = new Set<Answer>();
   #isAnnounced = false;
-  #quiet: (() => void) | undefined;
 
-  constructor(server: AnyServer) {
+  constructor(server: HttpServer) {
     this.#server = server;
-    server.on(server instanceof TlsServer ? "secureConnection" : "connection", (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once("close", () => this.#gone(socket));
-    });
+    const opened = (socket: Socket): void => this.#connections.opened(socket);
+    if (server instanceof TlsServer) {
+      server.on("connection", (socket: Socket) => this.#connections.shakesHands(socket));
+      server.on("secureConnection", opened);
+    } else server.on("connection", opened);
     // Before the server's own: it may write its headers at once.
     server.prependListener("request", (_request, response) => this.#asked(response));
-    server.on("session" as "connection", (session: unknown) => this.#opened(session as ServerHttp2Session));
+    server.on("session" as "connection", (session: unknown) => this.#sessions.opened(session as ServerHttp2Session));
     for (const event of ["upgrade", "connect"] as const) this.#watchUpgrades(event);
+    // HTTP/2 has no such time, and 0 is for ever.
+    if (server.keepAliveTimeout > 0)
+      server.keepAliveTimeoutBuffer = Math.max(server.keepAliveTimeoutBuffer, IDLE_MS - server.keepAliveTimeout);
+    server.on("timeout", (socket) => this.#silent(socket));
   }
 
   /** A listener of our own, where there was none, would have the server take requests that it does not know. */
   #watchUpgrades(event: "upgrade" | "connect"): void {
     const server = this.#server;
-    const upgraded = ({ socket }: IncomingMessage): void => this.#gone(socket);
+    const upgraded = ({ socket }: IncomingMessage): void => this.#connections.gone(socket);
     if (server.listenerCount(event) > 0) return void server.prependListener(event, upgraded);
     server.on("newListener", function watch(name: string | symbol, listener: unknown) {
       if (name !== event || listener === upgraded) return;
@@ -83,81 +92,70 @@ class HttpDrain {
     });
   }
 
-  #asked(response: ServerResponse | Http2ServerResponse): void {
-    this.#answers.add(response);
-    response.once("close", () => this.#answers.delete(response));
-    if (this.#isAnnounced) sayClose(response);
+  /** Node.js destroys a connection that was silent for too long, unless somebody listens. */
+  #silent(socket: Socket): void {
+    if (this.#connections.seemsIdle(socket)) return void this.#connections.endIfIdle(socket);
+    const answer = [...this.#answers].find(({ req }) => req.socket === socket);
+    const isHeard = [answer, answer?.req].some((one) => (one?.listenerCount("timeout") ?? 0) > 0);
+    if (!isHeard && this.#server.listenerCount("timeout") === 1) socket.destroy();
   }
 
-  #opened(session: ServerHttp2Session): void {
-    this.#sessions.set(session, { isTold: false });
-    session.once("close", () => this.#sessions.delete(session));
-    if (this.#isAnnounced) this.#tellSoon(session);
-  }
-
-  /**
-   * With its next request, or when it has none. A client that is told between two requests may have the second one begun and
-   * not sent, and cannot send it any more: Node.js then fails it.
-   */
-  #tellSoon(session: ServerHttp2Session): void {
-    const tell = (): void => {
-      const state = this.#sessions.get(session);
-      if (state === undefined || state.isTold) return;
-      state.isTold = true;
-      session.goaway(NO_ERROR, LAST_STREAM);
-      // Ends it with its last answer.
-      later(() => session.close());
-    };
-    session.once("stream", tell);
-    later(tell);
-  }
-
-  #gone(socket: Socket): void {
-    this.#sockets.delete(socket);
-    if (this.#sockets.size === 0) this.#quiet?.();
+  #asked(answer: Answer): void {
+    this.#answers.add(answer);
+    const answered = isHttp1(answer) ? this.#connections.asks(answer.req.socket) : undefined;
+    answer.once("close", () => {
+      this.#answers.delete(answer);
+      answered?.();
+    });
+    if (this.#isAnnounced) sayClose(answer);
   }
 
   announce(): void {
     this.#isAnnounced = true;
-    for (const response of this.#answers) sayClose(response);
-    for (const session of this.#sessions.keys()) this.#tellSoon(session);
+    for (const answer of this.#answers) sayClose(answer);
+    this.#sessions.announce();
   }
 
-  async requests(signal: AbortSignal): Promise<{ readonly cut: number }> {
-    await this.#untilQuiet(signal);
+  async requests(signal: AbortSignal, budgetMs: number): Promise<{ readonly cut: number }> {
+    const last = new AbortController();
+    const { timers } = nodeRuntime;
+    const lastMs = budgetMs - Math.min(LAST_REQUEST_MS, budgetMs / 2);
+    const timer = unowned(() => timers.set(() => last.abort(), lastMs));
+    await this.#connections.untilNone(AbortSignal.any([signal, last.signal]));
+    timers.clear(timer);
+    if (!signal.aborted) await this.#connections.endIdle();
+    await this.#connections.untilNone(signal);
     const cut = this.#answers.size;
-    this.#end();
+    this.#sessions.cut();
+    this.#connections.cutBusy();
+    await this.#connections.endIdle();
     return { cut };
   }
 
   async close(signal: AbortSignal): Promise<{ readonly cut: number }> {
-    this.#server.close();
-    for (const session of this.#sessions.keys()) session.close();
-    await this.#untilQuiet(signal);
+    await this.#connections.allAccepted(signal);
+    // Not the server's own: that begins with destroying idle connections.
+    NetServer.prototype.close.call(this.#server);
+    this.#sessions.close();
+    await this.#connections.endIdle();
+    await this.#connections.untilNone(signal);
     const cut = this.#answers.size;
-    this.#end();
+    this.#sessions.cut();
+    this.#connections.cutAll();
+    this.#server.close();
     return { cut };
   }
-
-  #untilQuiet(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#sockets.size === 0 || signal.aborted) return resolve();
-      this.#quiet = resolve;
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
-  }
-
-  #end(): void {
-    for (const session of this.#sessions.keys()) session.destroy();
-    for (const socket of this.#sockets) socket.destroy();
-  }
 }
 
-function later(callback: () => void): void {
-  unowned(() => nodeRuntime.timers.set(callback, GOAWAY_MS));
+function isHttp1(answer: Answer): answer is ServerResponse {
+  return answer.req.httpVersionMajor < 2;
 }
 
-function sayClose(response: ServerResponse | Http2ServerResponse): void {
+function sayClose(answer: Answer): void {
   // HTTP/2 has no such header: its connections have heard it by GOAWAY.
-  if (response.req.httpVersionMajor < 2 && !response.headersSent) response.setHeader("connection", "close");
+  if (!isHttp1(answer)) return;
+  if (!answer.headersSent) answer.setHeader("connection", "close");
+  const { socket } = answer.req;
+  // What the server calls when such an answer is out. Its own destroys the connection although an upload may go on.
+  socket.destroySoon = () => endGently(socket);
 }
