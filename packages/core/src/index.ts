@@ -30,6 +30,7 @@ export type {
   StandardResult,
   StandardSchema,
 } from "./application/config.ts";
+export { deepMerge } from "./application/config.ts";
 export { type ConfigChange, watchConfig } from "./application/config-change.ts";
 export type { ConfigSetting } from "./application/config-trace.ts";
 export { type ConfigPath, defaults, environment, flags, jsonFile } from "./application/providers.ts";

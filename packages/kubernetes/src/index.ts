@@ -54,6 +54,14 @@ export {
   workQueue,
 } from "./client/work-queue.ts";
 export type { Failing } from "./client/work-queue-state.ts";
+export {
+  type ConfigFiles,
+  type ConfigStatus,
+  type FollowConfigOptions,
+  type FollowedConfig,
+  followConfig,
+} from "./config/follow.ts";
+export { type MountedConfigOptions, mountedConfig } from "./config/mounted.ts";
 export { type EndpointSlicesOptions, endpointSlices } from "./discovery/endpoint-slices.ts";
 export {
   isKubernetesError,

@@ -359,6 +359,13 @@ describe("a source that is marked as secret", () => {
     expect(trace).not.toMatch(/ada|x-ray/);
   });
 
+  test("has them hidden where a schema has put them into something else", async () => {
+    const loaded = await load([vault]);
+    expect(traceOf({ dsn: "mysql: user=ada-9" }, loaded)[0]?.shown).toBe('"mysql: user=(secret)"');
+    const schema = refusing({ message: "ada-9 is nobody" });
+    expect(await messageOf(validateConfig("bank", schema, loaded))).toContain("(secret) is nobody");
+  });
+
   test("keeps its secret when a later source gives the value", async () => {
     const loaded = await load([vault, environment("BANK_", { BANK_DB__USER: "grace" })]);
     expect(traceOf(loaded.tree, loaded)[0]).toEqual({

@@ -78,6 +78,8 @@ export interface LoadedConfig {
   givenBy(path: SettingPath): readonly string[];
   /** Whether a value may be shown to nobody. */
   isSecret(path: SettingPath): boolean;
+  /** A text without the secrets that are in it, be it because a schema has put one into something else. */
+  hide(text: string): string;
 }
 
 type MutableTree = Record<string, unknown>;
@@ -107,12 +109,16 @@ export async function loadConfig(providers: readonly ConfigProvider[], context: 
       throw configInvalid(context.application, [{ path: "", message, got: "nothing", source: provider.name }], error);
     }
   }
+  const isSecret = (path: SettingPath): boolean =>
+    path.some((key, at) => SECRET.test(key) || secrets.has(keyOf(path.slice(0, at + 1))));
+  const secretTexts = secretsIn(tree, [], isSecret);
   return {
     tree,
     sourceOf: (path) => sourceIn(sources, tree, path),
     placesFor: (path) => providers.flatMap((provider) => provider.placeOf?.(path, context) ?? []),
     givenBy: (path) => given.get(keyOf(path)) ?? [],
-    isSecret: (path) => path.some((key, at) => SECRET.test(key) || secrets.has(keyOf(path.slice(0, at + 1)))),
+    isSecret,
+    hide: (text) => secretTexts.reduce((hidden, secret) => hidden.replaceAll(secret, HIDDEN), hideCredentials(text)),
   };
 }
 
@@ -189,7 +195,12 @@ export function isEmptyDifference({ added, changed, removed }: ConfigDifference)
   return removed.length === 0 && Object.keys(changed).length === 0 && Object.keys(added).length === 0;
 }
 
-/** Plain objects are merged key by key; everything else, arrays too, replaces what was there. */
+/**
+ * Plain objects are merged key by key; everything else, arrays too, replaces what was there; `undefined` leaves it.
+ *
+ * @example
+ * console.log(deepMerge({ db: { url: "a", size: 1 } }, { db: { size: 2 } })); // { db: { url: 'a', size: 2 } }
+ */
 export function deepMerge(...trees: readonly ConfigTree[]): ConfigTree {
   const merged: MutableTree = {};
   for (const tree of trees) mergeInto(merged, tree, [], undefined);
@@ -283,11 +294,27 @@ function sourceIn(sources: ReadonlyMap<string, string>, tree: ConfigTree, path: 
 const SECRET = /secret|password|token|key/i;
 const HIDDEN = "(secret)";
 
+/** Shorter ones would be found everywhere. */
+const SHORTEST_SECRET = 4;
+
+/** The texts that are secret, the longest first: one may be within another. */
+function secretsIn(value: unknown, path: SettingPath, isSecret: (path: SettingPath) => boolean): readonly string[] {
+  if (typeof value === "object" && value !== null)
+    return Object.entries(value)
+      .flatMap(([key, inner]) => secretsIn(inner, [...path, key], isSecret))
+      .sort((a, b) => b.length - a.length);
+  const text = typeof value === "string" || typeof value === "number" ? String(value) : "";
+  return text.length >= SHORTEST_SECRET && isSecret(path) ? [text] : [];
+}
+
 /** A value for a message: nothing of a secret, and no user and password of a URL. */
-export function showSetting(path: SettingPath, value: unknown, loaded: Pick<LoadedConfig, "isSecret">): string {
+export function showSetting(
+  path: SettingPath,
+  value: unknown,
+  loaded: Pick<LoadedConfig, "hide" | "isSecret">,
+): string {
   if (value === undefined) return "nothing";
-  if (loaded.isSecret(path)) return HIDDEN;
-  return hideCredentials(show(withoutSecrets(path, value, loaded)));
+  return loaded.isSecret(path) ? HIDDEN : loaded.hide(show(withoutSecrets(path, value, loaded)));
 }
 
 function withoutSecrets(path: SettingPath, value: unknown, loaded: Pick<LoadedConfig, "isSecret">): unknown {
@@ -308,7 +335,7 @@ function issueOf({ message, path = [] }: StandardIssue, loaded: LoadedConfig): C
   const value = valueAt(loaded.tree, at);
   return {
     path: at.join("."),
-    message: hideCredentials(loaded.isSecret(at) ? hideIn(message, value) : message),
+    message: loaded.hide(loaded.isSecret(at) ? hideIn(message, value) : message),
     got: showSetting(at, value, loaded),
     source: placeOfValue(at, loaded),
   };

@@ -1,5 +1,5 @@
 /** What the program of a node needs to know of the pod that it runs in; `interlock deploy` writes it into the environment. */
-import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import {
   type CreateNodeOptions,
@@ -11,6 +11,7 @@ import {
 import type { NodeName } from "@interlock/core";
 import { connectKubernetes, type KubernetesApi } from "../client/api.ts";
 import { kubernetesLeases } from "../client/leases.ts";
+import { folderOf } from "../config/mounted.ts";
 import { endpointSlices } from "../discovery/endpoint-slices.ts";
 import { KubernetesError } from "../errors.ts";
 
@@ -132,14 +133,6 @@ export function mountedCredentials(directory: string): () => Credentials {
     }
     return kept.credentials;
   };
-}
-
-/**
- * Where the files are: the kubelet writes them all to a new folder, and then has the link `..data` lead there. Taken from that
- * folder they are of one version; through the links beside it some might be older than others.
- */
-function folderOf(directory: string): string {
-  return existsSync(`${directory}/..data`) ? realpathSync(`${directory}/..data`) : directory;
 }
 
 function credentialsIn(folder: string): Credentials {
