@@ -12,7 +12,7 @@ const introduction = `# The command interlock
 
 <!-- Written by \`npm run cli-page\` from packages/cli/src/program.ts. -->
 
-What programs read goes to stdout, everything else to stderr. Reading commands take \`-o json\`, which is stable; an error is then
+What programs read goes to stdout, everything else to stderr. Reading commands take \`-o table|json|yaml\`; JSON is stable, and an error is then
 JSON too: \`{ "error": { "code", "message", "details", "try" } }\`. Colour is for terminals, and never the only sign: \`NO_COLOR\` and
 \`FORCE_COLOR\` are obeyed. \`--verbose\`, before the command, shows where an error comes from.
 

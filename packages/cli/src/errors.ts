@@ -40,6 +40,17 @@ export interface CliErrorDetails {
     readonly revision: number | undefined;
     readonly known: readonly number[];
   };
+  /** No nodes of that application run where they were looked for. */
+  readonly INTERLOCK_NO_SUCH_CLUSTER: { readonly app: string | undefined; readonly looked: readonly string[] };
+  /** The API server makes no connection to a port of a pod. */
+  readonly INTERLOCK_PORT_FORWARD: {
+    readonly pod: string;
+    readonly namespace: string;
+    readonly port: number;
+    readonly problem: string;
+  };
+  /** The prompt only reads unless it was started otherwise. */
+  readonly INTERLOCK_READ_ONLY: { readonly operation: string };
   /** The program of a node cannot be found or loaded. */
   readonly INTERLOCK_ENTRY: { readonly entry: string; readonly problem: string };
   /** A new project would be mixed with what is in its folder. */
@@ -50,7 +61,7 @@ export type CliErrorCode = keyof CliErrorDetails;
 
 /** What to try, by code. */
 export const cliHints: { readonly [Code in CliErrorCode]: string } = {
-  INTERLOCK_NO_SUCH_NODE: "Take one of the ids that nodes() lists.",
+  INTERLOCK_NO_SUCH_NODE: "Take one of the ids that interlock nodes, or nodes(), lists.",
   INTERLOCK_NODES_START:
     "Read what the nodes printed above; run the entry file alone, without the launcher, to see it fail by itself.",
   INTERLOCK_BALANCER_PORT: "Free the port, or choose another one; 0 takes any that is free.",
@@ -66,6 +77,11 @@ export const cliHints: { readonly [Code in CliErrorCode]: string } = {
   INTERLOCK_ROLLOUT_FAILED:
     "The pods of before go on serving. Correct what the message names and deploy again, or take it back: interlock undo.",
   INTERLOCK_ROLLOUT_TIMEOUT: "Look at it with interlock status -w, or wait longer: --timeout.",
+  INTERLOCK_NO_SUCH_CLUSTER:
+    "Start them (npm start, interlock deploy), or say where they are: --app, --namespace and --context, or --local.",
+  INTERLOCK_PORT_FORWARD:
+    "Who asks needs create on pods/portforward, and the pod has to run; or ask from inside: kubectl exec a pod of it.",
+  INTERLOCK_READ_ONLY: "Start it with interlock remote NODE --write: what a call does there is the server's affair.",
   INTERLOCK_NO_SUCH_CODE:
     "Copy the code from the message; all of them: docs/errors.md, or interlock explain without a code.",
   INTERLOCK_NO_SUCH_REVISION: "Take one of the revisions that the message names, or deploy the version that you want.",

@@ -87,6 +87,36 @@ export function interlock(terminal: Terminal, ends: (code: number) => void): Com
     .option("-o, --output <format>", "table, json or yaml", "table")
     .action(async (options) => ends(await (await import("./commands/doctor.ts")).doctor(options, terminal)));
 
+  asking(program.command("nodes"))
+    .description("the nodes of the application: how long they are up, what runs there, whom they are connected to")
+    .action(async (options) => ends(await (await import("./commands/nodes.ts")).nodes(options, terminal)));
+
+  asking(program.command("ps"))
+    .description("the processes of its nodes")
+    .argument("[node]", "a pod, a launcher's node, a name or an address; default: all")
+    .option("-s, --sort <order>", "mailbox, reductions or age", "reductions")
+    .option("-l, --limit <number>", "of each node", "20")
+    .action(async (node, options) => ends(await (await import("./commands/ps.ts")).ps(node, options, terminal)));
+
+  asking(program.command("tree"))
+    .description("the supervision trees of its nodes")
+    .argument("[node]", "a pod, a launcher's node, a name or an address; default: all")
+    .action(async (node, options) => ends(await (await import("./commands/tree.ts")).tree(node, options, terminal)));
+
+  asking(program.command("crashes"))
+    .description("what has failed on its nodes since they started, the last fifty of each")
+    .argument("[node]", "a pod, a launcher's node, a name or an address; default: all")
+    .option("--full", "with stack, message and state")
+    .action(async (node, options) =>
+      ends(await (await import("./commands/crashes.ts")).crashes(node, options, terminal)),
+    );
+
+  reaching(program.command("remote"))
+    .description("a prompt beside a node: ps(), tree(), crashes() and more; what is typed runs here")
+    .argument("<node>", "a pod, a launcher's node, a name or an address")
+    .option("--write", "call(server, method, …) and cast(…) as well: what they do there is the server's affair")
+    .action(async (node, options) => (await import("./commands/remote.ts")).remote(node, options, terminal));
+
   program
     .command("explain")
     .description("what the code of an error means, and what to try")
@@ -95,6 +125,20 @@ export function interlock(terminal: Terminal, ends: (code: number) => void): Com
     .action(async (code, options) => (await import("./commands/explain.ts")).explain(code, options, terminal));
 
   return program;
+}
+
+/** Which nodes: those of the pod that it runs in, of a launcher on this machine, or on Kubernetes. */
+function reaching(command: Command): Command {
+  return command
+    .option("-f, --file <path>", "what the application is", "interlock.yaml")
+    .option("-a, --app <name>", "default: the one of interlock.yaml")
+    .option("--local", "of a launcher on this machine, and no others; default: those, else Kubernetes")
+    .option("-n, --namespace <name>", "on Kubernetes; default: the context's")
+    .option("--context <name>", "of the kubeconfig; default: the current one");
+}
+
+function asking(command: Command): Command {
+  return reaching(command).option("-o, --output <format>", "table, json or yaml", "table");
 }
 
 function codes(): string {

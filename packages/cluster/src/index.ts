@@ -30,6 +30,7 @@ export type { DiscoveryStatus } from "./discovery/findings.ts";
 export { type HeadlessServiceOptions, headlessService } from "./discovery/headless-service.ts";
 export { type LocalNodesOptions, localNodes } from "./discovery/local.ts";
 export { staticNodes } from "./discovery/static.ts";
+export { registeredNodes } from "./epmd/client.ts";
 export { startEpmd } from "./epmd/server.ts";
 export { ClusterError, type ClusterErrorCode, type ClusterErrorDetails, clusterHints } from "./errors.ts";
 export {

@@ -5,7 +5,7 @@
 import { once } from "node:events";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import type { LaunchedNode } from "@interlock/cli";
-import { createNode, joinCluster } from "@interlock/cluster";
+import { createNode, joinCluster, offerInspection } from "@interlock/cluster";
 import { local, supervisor } from "@interlock/core";
 import { townRules } from "../town/town-rules.ts";
 import { storesClosed } from "./article-store.ts";
@@ -41,6 +41,7 @@ export async function openArchive(task: Task): Promise<AsyncDisposable> {
 async function run({ directory, place: { cookie, epmd, name } }: Task): Promise<void> {
   await using stack = new AsyncDisposableStack();
   stack.defer(storesClosed);
+  offerInspection();
   const node = stack.use(await createNode({ name, cookie, epmd }));
   stack.use(await joinCluster(node, townRules));
   stack.use(await archiveSup.start(directory));

@@ -1,7 +1,7 @@
 /** A terminal that keeps what it is told, before a fake API server. */
 import { type ApiTransport, kubernetesApi } from "@interlock/kubernetes";
 import { FakeApiServer } from "@interlock/kubernetes/testing";
-import type { Terminal } from "../ui/terminal.ts";
+import type { Connection, Terminal } from "../ui/terminal.ts";
 
 class Kept {
   text = "";
@@ -17,9 +17,11 @@ export class TestTerminal implements Terminal {
   readonly talk = new Kept();
   /** What is between the command and the fake. */
   transport: ApiTransport = this.server;
+  /** Where the ports of pods are. */
+  forward: Connection["forward"] = () => Promise.reject(new Error("no pod has such a port"));
 
   async connect(): ReturnType<Terminal["connect"]> {
-    const { transport } = this;
-    return { transport, api: kubernetesApi({ transport, namespace: "shop" }) };
+    const { forward, transport } = this;
+    return { transport, forward, api: kubernetesApi({ transport, namespace: "shop" }) };
   }
 }

@@ -5,6 +5,7 @@ import { type NodeName, nodeRuntime, type Runtime } from "@interlock/core";
 import { badOption, CliError } from "../errors.ts";
 import { type ChildMessage, variables } from "./child-protocol.ts";
 import { type ControlServer, startControlServer } from "./control-server.ts";
+import { leaveLauncherFile } from "./launcher-file.ts";
 import { forwardLines, prefixOf } from "./node-output.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 import { ended, type NodeRecord, newRecord, pardoned, said, signalled, started, stateOf } from "./node-record.ts";
@@ -88,6 +89,7 @@ export class LocalPlatform implements Platform {
     if (this.#spec !== undefined) throw badOption("start()", "a second program", "one program for each platform");
     checkCount(spec.nodes);
     this.#spec = spec;
+    await this.#leaveFile(spec.app);
     await this.scale(spec.nodes);
   }
 
@@ -290,6 +292,28 @@ export class LocalPlatform implements Platform {
 
   #tell(node: PlatformNode): void {
     for (const watcher of [...this.#watchers]) watcher(node);
+  }
+
+  /** For `interlock nodes`, `ps` and the like. */
+  async #leaveFile(app: string): Promise<void> {
+    const { control } = this;
+    if (control === undefined) return;
+    const { host, port } = this.#epmd.address;
+    const facts = {
+      app,
+      pid: process.pid,
+      cookie: this.#cookie,
+      epmd: { host, port },
+      url: control.url,
+      token: control.token,
+    };
+    try {
+      const takeAway = await leaveLauncherFile(facts);
+      this.keep({ [Symbol.asyncDispose]: takeAway });
+    } catch (error) {
+      // The nodes do without it, and some places have no such folder.
+      this.#output.stderr.write(`interlock ps and the like will not find these nodes: ${(error as Error).message}\n`);
+    }
   }
 
   async #end(): Promise<void> {

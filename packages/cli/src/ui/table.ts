@@ -49,7 +49,15 @@ export function wrapped(text: string, width: number, indent = ""): string {
 
 /** Since when, as a person would say it: `8 s`, `2 d`. */
 export function age(sinceMs: number, nowMs: number): string {
-  const seconds = Math.max(0, Math.round((nowMs - sinceMs) / 1_000));
+  return duration(nowMs - sinceMs);
+}
+
+export function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1_048_576)} MiB`;
+}
+
+export function duration(forMs: number): string {
+  const seconds = Math.max(0, Math.round(forMs / 1_000));
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
   if (seconds < 172_800) return `${Math.round(seconds / 3_600)} h`;

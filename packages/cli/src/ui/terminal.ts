@@ -1,4 +1,5 @@
 /** What a command talks to: whoever reads its answer, whoever watches it, and the API server. Tests put their own here. */
+import type { Duplex } from "node:stream";
 import type { ApiTransport, KubernetesApi } from "@interlock/kubernetes";
 
 /** A stream of text; what a terminal says of itself is known when it is one. */
@@ -8,10 +9,19 @@ export interface TextStream {
   readonly columns?: number;
 }
 
-/** The API server as operations, and as a transport for what is no operation on an object. */
+/** A port of a pod. */
+export interface PodPort {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly port: number;
+}
+
+/** The API server as operations, as a transport for what is no operation on an object, and as a way to the ports of pods. */
 export interface Connection {
   readonly api: KubernetesApi;
   readonly transport: ApiTransport;
+  /** A connection to that port, as `kubectl port-forward` makes them. */
+  forward(to: PodPort, signal: AbortSignal): Promise<Duplex>;
 }
 
 export interface Terminal {
@@ -31,6 +41,9 @@ export const terminal: Terminal = {
     const { findConfiguration, httpTransport, kubernetesApi } = await import("@interlock/kubernetes");
     const configuration = await findConfiguration({ context });
     const transport = httpTransport(configuration);
-    return { transport, api: kubernetesApi({ transport, namespace: configuration.namespace }) };
+    const api = kubernetesApi({ transport, namespace: configuration.namespace });
+    const forward: Connection["forward"] = async (to, signal) =>
+      (await import("../reach/port-forward.ts")).portForward(configuration, to, signal);
+    return { transport, api, forward };
   },
 };
