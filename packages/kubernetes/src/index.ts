@@ -62,6 +62,7 @@ export {
   followConfig,
 } from "./config/follow.ts";
 export { type MountedConfigOptions, mountedConfig } from "./config/mounted.ts";
+export { podConfig } from "./config/pod-config.ts";
 export { type EndpointSlicesOptions, endpointSlices } from "./discovery/endpoint-slices.ts";
 export {
   isKubernetesError,

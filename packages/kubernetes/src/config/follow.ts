@@ -62,13 +62,14 @@ const SETTLE_MS = 50;
  * Changes are noticed at once where the system tells of them, and otherwise within `pollMs`; a mounted ConfigMap is a minute
  * behind the object, as its kubelet looks for it that seldom.
  */
-export function followConfig(application: AnyApplication, options: FollowConfigOptions = {}): FollowedConfig {
+export function followConfig(application: AnyApplication | string, options: FollowConfigOptions = {}): FollowedConfig {
+  const name = typeof application === "string" ? application : application.name;
   // Nobody's: a process that began it may end before.
-  return unowned(() => new Follower(application, options));
+  return unowned(() => new Follower(name, options));
 }
 
 class Follower implements FollowedConfig {
-  readonly #application: AnyApplication;
+  readonly #name: string;
   readonly #node: LocalNode;
   readonly #print: (line: string) => void;
   readonly #pollMs: number;
@@ -78,9 +79,9 @@ class Follower implements FollowedConfig {
   #timer: unknown;
   #isOpen = true;
 
-  constructor(application: AnyApplication, options: FollowConfigOptions) {
+  constructor(name: string, options: FollowConfigOptions) {
     const { files = machineFiles, node = defaultNode(), pollMs = POLL_MS, print = () => undefined } = options;
-    this.#application = application;
+    this.#name = name;
     this.#node = node;
     this.#print = print;
     this.#pollMs = pollMs;
@@ -91,8 +92,12 @@ class Follower implements FollowedConfig {
 
   get status(): ConfigStatus {
     const { changes, refusal } = this.#state;
-    const { name } = this.#application;
-    return { application: name, settings: traceConfig(name, { node: this.#node }), changes, refused: refusal };
+    return {
+      application: this.#name,
+      settings: traceConfig(this.#name, { node: this.#node }),
+      changes,
+      refused: refusal,
+    };
   }
 
   [Symbol.dispose](): void {
@@ -104,7 +109,7 @@ class Follower implements FollowedConfig {
 
   #look(): void {
     if (!this.#isOpen) return;
-    const paths = configFiles(this.#application, { node: this.#node });
+    const paths = configFiles(this.#name, { node: this.#node });
     // It reads no files, or it has ended.
     if (paths.length === 0) return this[Symbol.dispose]();
     // What was not there before may be there now.
@@ -140,18 +145,17 @@ class Follower implements FollowedConfig {
   }
 
   #act(action: ReloadAction): void {
-    const { name } = this.#application;
     if (action === "load") void this.#load();
     else if (action === "refused") this.#warn(`the configuration stays as it was: ${this.#state.refusal}`);
     else
       this.#print(
-        `${name}: ${action === "changed" ? "a new configuration is in force" : "the configuration is valid again"}`,
+        `${this.#name}: ${action === "changed" ? "a new configuration is in force" : "the configuration is valid again"}`,
       );
   }
 
   async #load(): Promise<void> {
     try {
-      const { added, changed, removed } = await changeConfig(this.#application, {}, { node: this.#node });
+      const { added, changed, removed } = await changeConfig(this.#name, {}, { node: this.#node });
       const keys = [...Object.keys(changed), ...Object.keys(added), ...removed];
       this.#step({ type: "accepted", changed: keys.length > 0 });
     } catch (error) {
@@ -161,16 +165,15 @@ class Follower implements FollowedConfig {
   }
 
   #warn(text: string): void {
-    const { name } = this.#application;
     this.#node.report({
       type: "warning",
       pid: undefined,
-      label: `application ${name}`,
+      label: `application ${this.#name}`,
       text,
       details: undefined,
       at: this.#node.runtime.clock.wallTime(),
     });
-    this.#print(`${name}: ${text}`);
+    this.#print(`${this.#name}: ${text}`);
   }
 }
 

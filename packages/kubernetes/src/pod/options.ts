@@ -1,4 +1,5 @@
 /** What a pod's program is told about itself: options first, then what `interlock deploy` wrote into the environment. */
+import type { ConfigProvider } from "@interlock/core";
 import { type DrainBudgets, defaultBudgets, fitInto } from "./drain/budgets.ts";
 import { environmentError } from "./place.ts";
 
@@ -21,6 +22,8 @@ export interface PodOptions {
   readonly drain?: Partial<DrainBudgets>;
   /** Milliseconds between the beginning of the end and the kill. Default `INTERLOCK_GRACE_SECONDS`; else nobody knows. */
   readonly graceMs?: number;
+  /** What the application is configured by after its own providers. Default: what is mounted in this pod, `podConfig()`. */
+  readonly config?: readonly ConfigProvider[];
   /** Takes a line for people. Default: to stderr. */
   readonly print?: (line: string) => void;
 }

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { performance } from "node:perf_hooks";
 import { setInterval, setTimeout } from "node:timers";
 import { getHeapStatistics } from "node:v8";
-import { application, genServer, local, reply, type StandardSchema, self, supervisor } from "@interlock/core";
+import { application, genServer, getEnv, local, reply, type StandardSchema, self, supervisor } from "@interlock/core";
 import { drainHttp, onDrain, readyWhen, runPod } from "../index.ts";
 
 const { HANG_MS: hangMs = "10000", LATE_MS: lateMs = "1000", MODE: mode, PORT: port = "0" } = process.env;
@@ -29,7 +29,8 @@ const Web = genServer({
       if (request.url === "/busy") setInterval(() => block(150), 200);
       // A grandchild that ends after its parent: then it is a child of PID 1.
       if (request.url === "/orphan") spawn("sh", ["-c", "(sleep 0.2; exit 3) & exit 0"], { stdio: "ignore" });
-      if (request.url === "/slow") setTimeout(() => response.end("slow"), 300);
+      if (request.url === "/price") response.end(String(getEnv("program", "price")));
+      else if (request.url === "/slow") setTimeout(() => response.end("slow"), 300);
       else if (request.url !== "/endless") response.end("hello");
     });
     drainHttp(server);
@@ -60,10 +61,19 @@ const sup = supervisor({
 const issues = [{ message: "expected a number", path: ["price"] }];
 const nothing: StandardSchema<object> = { "~standard": { version: 1, vendor: "test", validate: () => ({ issues }) } };
 
+const priced: StandardSchema<object> = {
+  "~standard": {
+    version: 1,
+    vendor: "test",
+    validate: (value) => (Number((value as { price: string }).price) > 0 ? { value: value as object } : { issues }),
+  },
+};
+
 const program = application({
   name: "program",
   version: "1.0.0",
   ...(mode === "config" && { config: nothing }),
+  ...(mode === "price" && { config: priced }),
   start: () => {
     if (mode === "start") throw new Error("no power");
     return sup.startLink();

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 
+import { Mount } from "../config/mount.fixture.ts";
 import { podExitCodes } from "./drain/machine.ts";
 import { get, Program } from "./running-program.fixture.ts";
 
@@ -110,6 +111,39 @@ describe("signals", () => {
     }
     expect(await program.ended).toBe(podExitCodes.interrupted);
   });
+});
+
+test("the mounted ConfigMap and Secret configure the application, while it runs as well; what is refused is shown", async () => {
+  using config = new Mount({ price: "5" });
+  using secret = new Mount({ "db.user": "ada-lovelace" });
+  const mounted = { INTERLOCK_CONFIG_DIR: config.directory, INTERLOCK_SECRET_DIR: secret.directory };
+  const program = new Program({ MODE: "price", ...mounted });
+  const { management, port } = await program.ports();
+  const status = async () =>
+    (await get(management, "/lifecycle/status")).body as { readonly config: readonly object[] };
+  expect((await status()).config).toEqual([
+    {
+      application: "program",
+      changes: 0,
+      settings: [
+        { path: "price", shown: '"5"', source: `ConfigMap ${config.directory}/price`, instead: [] },
+        { path: "db.user", shown: "(secret)", source: `Secret ${secret.directory}/db.user`, instead: [] },
+      ],
+    },
+  ]);
+  config.swap({ price: "7" });
+  await program.tells("program: a new configuration is in force");
+  expect((await get(port, "/price")).body).toBe(7);
+  config.swap({ price: "nothing" });
+  await program.tells("the configuration stays as it was");
+  expect((await get(port, "/price")).body).toBe(7);
+  expect(await status()).toMatchObject({
+    ready: true,
+    config: [{ refused: expect.stringContaining(`got "nothing" (ConfigMap ${config.directory}/price)`) }],
+  });
+  expect(program.told.join("\n")).not.toContain("lovelace");
+  program.child.kill("SIGTERM");
+  expect(await program.ended).toBe(podExitCodes.drained);
 });
 
 describe("a program that cannot go on", () => {

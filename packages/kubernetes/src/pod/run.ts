@@ -10,7 +10,10 @@ import {
   nodeRuntime,
   onNodeStop,
   stopAllApplications,
+  whichApplications,
 } from "@interlock/core";
+import { type FollowedConfig, followConfig } from "../config/follow.ts";
+import { podConfig } from "../config/pod-config.ts";
 import { longestDrainMs } from "./drain/budgets.ts";
 import { Drain } from "./drain/drain.ts";
 import { type DrainPhase, podExitCodes } from "./drain/machine.ts";
@@ -72,6 +75,7 @@ class RunningPod implements Pod {
   readonly #print: (line: string) => void;
   readonly #drain: Drain;
   readonly #critical: CriticalChildren;
+  readonly #configs: FollowedConfig[] = [];
   readonly budgets: ReturnType<typeof drainBudgets>;
   #management: Management | undefined;
   #loop: () => LoopDelay = () => ({ latePeriods: 0, delayMs: 0 });
@@ -133,7 +137,10 @@ class RunningPod implements Pod {
       this.#management?.root("ended");
       this.#drain.gaveUp();
     });
-    await ensureAllStarted([this.#application], { type: "permanent" });
+    const { config = podConfig() } = this.#options;
+    await ensureAllStarted([this.#application], { type: "permanent", config });
+    // Those that it needs as well: they may read files of their own.
+    for (const { name } of whichApplications()) this.#configs.push(followConfig(name, { print: this.#print }));
     this.#isStarted = true;
     this.#management?.root(areRootsAlive() ? "alive" : "ended");
   }
@@ -183,6 +190,7 @@ class RunningPod implements Pod {
       reasons,
       budgets: this.budgets,
       timeline,
+      config: this.#configs.map(({ status }) => status),
       participants: registry.participants,
     };
   }
