@@ -13,6 +13,7 @@ export default defineConfig({
       "conformance/**/*.conformance.ts",
       "examples/**/*.test.ts",
       "bench/**/*.test.ts",
+      "evaluation/**/*.test.ts",
       "scripts/**/*.test.ts",
       "tests/**/*.test.ts",
     ],

@@ -1,0 +1,48 @@
+/** What the load writes down. All times are milliseconds since `startedAt`. */
+
+export type RequestKind = "keep-alive" | "new connection" | "post" | "idle";
+
+export interface RequestRecord {
+  readonly kind: RequestKind;
+  readonly at: number;
+  readonly tookMs: number;
+  /** What went wrong; undefined: it was answered. */
+  readonly error?: string | undefined;
+}
+
+export interface SpokenRecord {
+  readonly id: string;
+  readonly at: number;
+  /** When its speaker heard it come back. */
+  confirmedAt?: number | undefined;
+}
+
+/** A visitor who was not in the room. */
+export interface GapRecord {
+  readonly from: number;
+  /** Undefined: was not back at the end. */
+  readonly to?: number | undefined;
+}
+
+export interface UserRecord {
+  /** What it heard, each with the numbers that it came under. */
+  readonly heard: Readonly<Record<string, readonly number[]>>;
+  readonly gaps: readonly GapRecord[];
+}
+
+/** Somebody who enters the room for the first time, and what is said to have been said. */
+export interface NewcomerRecord {
+  readonly at: number;
+  /** Undefined: could not enter. */
+  readonly history?: readonly string[] | undefined;
+}
+
+export interface LoadLog {
+  /** Unix epoch, milliseconds. */
+  readonly startedAt: number;
+  readonly tookMs: number;
+  readonly requests: readonly RequestRecord[];
+  readonly spoken: readonly SpokenRecord[];
+  readonly users: readonly UserRecord[];
+  readonly newcomers: readonly NewcomerRecord[];
+}

@@ -1,0 +1,55 @@
+/** Loads the service at TARGET for SECONDS, and prints what became of it: a line that begins with LOG. */
+import { lookup } from "node:dns/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { Requests } from "./http.ts";
+import type { LoadLog, NewcomerRecord } from "./log.ts";
+import { enter } from "./newcomer.ts";
+import { User } from "./user.ts";
+
+const USERS = 8;
+const SAY_MS = 500;
+const NEWCOMER_MS = 1_000;
+/** For what was said last to be heard by everybody. They go on talking, as silence is taken for a line that is cut. */
+const SETTLE_MS = 4_000;
+
+const target = new URL(process.env["TARGET"] ?? "http://127.0.0.1:8080");
+const forMs = Number(process.env["SECONDS"] ?? 30) * 1_000;
+const { address } = await lookup(target.hostname, { family: 4 });
+const chat = `ws://${address}:${target.port || 80}/chat`;
+
+let startedAt = Date.now();
+const now = (): number => Date.now() - startedAt;
+const users = Array.from({ length: USERS }, (_, index) => new User(`Talker ${index}`, chat, now));
+for (const endAt = now() + 15_000; users.some(({ isIn }) => !isIn) && now() < endAt; ) await delay(50);
+startedAt = Date.now();
+for (const user of users) user.begin();
+process.stdout.write("LOADING\n");
+
+async function talk(): Promise<void> {
+  for (let turn = 0; now() < forMs + SETTLE_MS; turn++) {
+    users[turn % users.length]?.say();
+    await delay(Math.max(0, (turn + 1) * SAY_MS - now()));
+  }
+}
+
+async function visit(): Promise<readonly NewcomerRecord[]> {
+  const entered: Promise<NewcomerRecord>[] = [];
+  for (let turn = 0; now() < forMs; turn++) {
+    entered.push(enter(chat, now));
+    await delay(Math.max(0, (turn + 1) * NEWCOMER_MS - now()));
+  }
+  return await Promise.all(entered);
+}
+
+const requests = new Requests(target, address, now);
+const [newcomers] = await Promise.all([visit(), requests.run(forMs), talk()]);
+const records = users.map((user) => user.leave());
+const log: LoadLog = {
+  startedAt,
+  tookMs: forMs,
+  requests: requests.records,
+  spoken: users.flatMap(({ spoken }) => spoken),
+  users: records,
+  newcomers,
+};
+process.stdout.write(`LOG ${JSON.stringify(log)}\n`, () => process.exit(0));
