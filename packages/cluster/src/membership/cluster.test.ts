@@ -258,6 +258,31 @@ describe("members", () => {
   });
 });
 
+test("a process that is killed while it waits for changes watches no more", async () => {
+  await using nodes = await TestCluster.make();
+  const [a] = await started(nodes, ["a"], { requiredContactPoints: 1 });
+  const { at, cluster } = a as Joined;
+  await cluster.joined();
+  const ended: string[] = [];
+  const watch = cluster.watch.bind(cluster);
+  cluster.watch = (watcher) => {
+    const end = watch(watcher);
+    return () => {
+      ended.push("ended");
+      end();
+    };
+  };
+  const process = at.start(async () => {
+    for await (const change of cluster.changes()) expect(change).toBe("none comes");
+  });
+  await at.run((self) => {
+    const gone = self.monitor(process.pid);
+    exit(process.pid, "kill");
+    return self.receive(gone.down);
+  });
+  expect(ended).toEqual(["ended"]);
+});
+
 /** A node that has left may come back. */
 async function joinedAgain({ at }: Joined): Promise<string | undefined> {
   const discovery = [staticNodes([at.name])];

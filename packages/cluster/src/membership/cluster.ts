@@ -9,7 +9,7 @@ import {
   supervisor,
   unowned,
 } from "@interlock/core";
-import { spawnProcess } from "@interlock/core/distribution";
+import { callerOf, onEnd, spawnProcess } from "@interlock/core/distribution";
 import { Discoverer } from "../discovery/discoverer.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import type { DiscoveryStatus } from "../discovery/findings.ts";
@@ -63,7 +63,10 @@ export interface Cluster extends AsyncDisposable {
   waitingFor(): string | undefined;
   /** Resolves when this node is up. Rejects if it leaves before. */
   joined(): Promise<void>;
-  /** Every change from now on, until the node has left or `signal` is aborted. What is not read is kept. */
+  /**
+   * Every change from now on, until the node has left, `signal` is aborted or the calling process has ended. What is not read
+   * is kept.
+   */
   changes(options?: { readonly signal?: AbortSignal }): AsyncIterable<MembershipChange>;
   /** Has `watcher` told of every change. @returns what ends it. */
   watch(watcher: (change: MembershipChange) => void): () => void;
@@ -255,7 +258,17 @@ class RunningCluster implements Cluster {
 
   changes(options: { readonly signal?: AbortSignal } = {}): AsyncIterable<MembershipChange> {
     const ends = [this.#left.signal, ...(options.signal === undefined ? [] : [options.signal])];
-    return changesOf((watcher) => this.watch(watcher), AbortSignal.any(ends));
+    const { process } = callerOf().pid;
+    const watch = (watcher: (change: MembershipChange) => void): (() => void) => {
+      const end = this.watch(watcher);
+      // A process that is killed while it waits never comes to the end of its loop.
+      const forget = process && onEnd(process, end);
+      return () => {
+        forget?.();
+        end();
+      };
+    };
+    return changesOf(watch, AbortSignal.any(ends));
   }
 
   watch(watcher: (change: MembershipChange) => void): () => void {
