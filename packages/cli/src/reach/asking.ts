@@ -6,6 +6,7 @@ import {
   inspection,
   nodePorts,
   onNode,
+  type RemoteClient,
 } from "@interlock/cluster";
 import { isError, type NodeName } from "@interlock/core";
 import type { KnownNode, Reach } from "./reach.ts";
@@ -15,7 +16,7 @@ export type Answered<T> =
   | { readonly node: KnownNode; readonly value: T }
   | { readonly node: KnownNode; readonly problem: string };
 
-export type NodeClient = ReturnType<typeof clientOf>;
+export type NodeClient = RemoteClient<InspectionFunctions>;
 
 const ANSWER_MS = 10_000;
 
@@ -32,7 +33,7 @@ export async function besideThem<T>(reach: Reach, body: (node: ClusterNode) => P
   }
 }
 
-export function clientOf(name: NodeName) {
+export function clientOf(name: NodeName): NodeClient {
   return onNode<InspectionFunctions>(name, inspection, { timeoutMs: ANSWER_MS });
 }
 
