@@ -24,7 +24,7 @@ export class Ledger {
 }
 
 /** The writes that came after one of a later owner, or by the token of another one: at that moment two owned the resource. */
-export function ownedTwice(writes: readonly Write[]): readonly Write[] {
+export function ownedTwice<W extends Write>(writes: readonly W[]): readonly W[] {
   const owners = new Map<number, string>();
   let highest = 0;
   return writes.filter(({ by, token }) => {

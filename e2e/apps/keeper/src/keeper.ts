@@ -20,7 +20,7 @@ export interface Place {
 const keeperSup = supervisor({
   name: "keeper_sup",
   strategy: "one_for_one",
-  intensity: 3,
+  intensity: 6,
   periodMs: 5_000,
   children: (place: Place) => [
     keystoneChild(),

@@ -65,11 +65,11 @@ async function serve(place: Place, asked: IncomingMessage, answer: ServerRespons
   }
 }
 
-const acts: Readonly<Record<string, (place: Place) => object | void>> = {
+const acts: Readonly<Record<string, (place: Place) => unknown>> = {
   "/break/process": () => patient.cast.crash(0),
   "/break/stray": () => patient.cast.stray(),
   // Twice in a row is what its supervisor bears; the third time it gives up, and is started anew itself.
-  "/break/loop": () => patient.cast.crash(4),
+  "/break/loop": () => patient.cast.crash(3),
   "/break/root": () => keystone.cast.remove(),
   "/break/hang": () => {
     for (;;);

@@ -1,0 +1,173 @@
+/** The application keeper on Kubernetes, in a namespace of its own, and what can be asked of its pods. */
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { interlock, type Namespace, namespaceFor } from "../kubernetes.ts";
+import type { Ledger } from "./ledger.ts";
+import { eventually, machine, pidOfContainer } from "./machines.ts";
+
+const file = fileURLToPath(new URL("../apps/keeper/interlock.yaml", import.meta.url));
+const { KEEPER_IMAGE: image = "keeper:1" } = process.env;
+
+/** What a pod says of itself. */
+export interface State {
+  readonly pod: string;
+  readonly node: string;
+  readonly startedAt: number;
+  /** `keeper@10.244.1.3 up` */
+  readonly members: readonly string[];
+  readonly agreed: boolean;
+  readonly clerk?: string;
+  readonly ward: { readonly starts: number; readonly wardStarts: number };
+  readonly letters: { readonly received: number; readonly lost: number; readonly doubled: number };
+  readonly changes: readonly { readonly node: string; readonly to: string; readonly at: number }[];
+}
+
+export interface Probe {
+  readonly status: number;
+  readonly body: { readonly reasons: readonly { readonly check: string; readonly reason: string }[] };
+}
+
+interface PodObject {
+  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
+  readonly spec: { readonly nodeName: string };
+  readonly status: {
+    readonly podIP?: string;
+    readonly containerStatuses?: readonly {
+      readonly containerID?: string;
+      readonly ready: boolean;
+      readonly restartCount: number;
+      readonly lastState: { readonly terminated?: { readonly exitCode: number } };
+    }[];
+  };
+}
+
+export class Keeper {
+  readonly name: string;
+  readonly ip: string;
+  /** The machine that it is on. */
+  readonly machine: string;
+  readonly restarts: number;
+  readonly isReady: boolean;
+  /** Of the container before this one. */
+  readonly exitCode: number | undefined;
+  readonly #container: string;
+
+  constructor({ metadata, spec, status }: PodObject) {
+    const [container] = status.containerStatuses ?? [];
+    this.name = metadata.name;
+    this.ip = status.podIP ?? "";
+    this.machine = spec.nodeName;
+    this.restarts = container?.restartCount ?? 0;
+    this.isReady = container?.ready ?? false;
+    this.exitCode = container?.lastState.terminated?.exitCode;
+    this.#container = container?.containerID?.replace("containerd://", "") ?? "";
+  }
+
+  get node(): string {
+    return `keeper@${this.ip}`;
+  }
+
+  state(): Promise<State> {
+    return this.ask("/state");
+  }
+
+  async ask<T>(path: string, method: "GET" | "POST" = "GET"): Promise<T> {
+    const signal = AbortSignal.timeout(2_000);
+    const response = await fetch(`http://${this.ip}:8080${path}`, {
+      method,
+      signal,
+      headers: { connection: "close" },
+    });
+    if (!response.ok) throw new Error(`${this.name}${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
+  }
+
+  /** Does to it what the path says; whoever hangs does not answer. */
+  async act(path: string): Promise<void> {
+    await this.ask(path, "POST").catch(() => undefined);
+  }
+
+  /** Asked on its own machine, so that it answers when the cables are cut. Undefined: it does not answer there either. */
+  async probe(path: "/ready" | "/live" = "/ready"): Promise<Probe | undefined> {
+    const question = `curl -s -m 3 -w ' %{http_code}' http://${this.ip}:9101${path} || true`;
+    const text = (await machine("exec", this.machine, "sh", "-c", question)).trim();
+    const status = Number(text.slice(-3));
+    return status === 0 ? undefined : { status, body: JSON.parse(text.slice(0, -3)) as Probe["body"] };
+  }
+
+  async ready(): Promise<boolean> {
+    return (await this.probe())?.status === 200;
+  }
+
+  async stateInside(): Promise<State | undefined> {
+    const question = `curl -s -m 3 http://${this.ip}:8080/state || true`;
+    const text = (await machine("exec", this.machine, "sh", "-c", question)).trim();
+    return text === "" ? undefined : (JSON.parse(text) as State);
+  }
+
+  async kill(): Promise<void> {
+    process.kill(await pidOfContainer(this.#container), "SIGKILL");
+  }
+}
+
+export class Keepers implements AsyncDisposable {
+  readonly namespace: Namespace;
+
+  private constructor(namespace: Namespace) {
+    this.namespace = namespace;
+  }
+
+  /** Three of them, in a namespace of their own. */
+  static async deploy(test: string, ledger: Ledger): Promise<Keepers> {
+    const keepers = new Keepers(await namespaceFor(test));
+    const copy = join(await mkdtemp(join(tmpdir(), "keeper-")), "interlock.yaml");
+    const text = await readFile(file, "utf8");
+    await writeFile(copy, text.replace("http://127.0.0.1:1", ledger.url));
+    await interlock("deploy", "-f", copy, "-n", keepers.namespace.name, "--image", image, "--timeout", "120");
+    await keepers.oneCluster(3);
+    return keepers;
+  }
+
+  async all(): Promise<readonly Keeper[]> {
+    const args = ["get", "pods", "-l", "app.kubernetes.io/name=keeper", "-o", "json"];
+    const { items } = JSON.parse(await this.namespace.kubectl(...args)) as { readonly items: readonly PodObject[] };
+    return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined).map((pod) => new Keeper(pod));
+  }
+
+  async named(name: string): Promise<Keeper> {
+    const found = (await this.all()).find((one) => one.name === name);
+    if (found === undefined) throw new Error(`There is no pod ${name}`);
+    return found;
+  }
+
+  /** All are ready, and each sees the same members, as many. */
+  oneCluster(size: number, limitMs = 60_000): Promise<readonly Keeper[]> {
+    return eventually(
+      `one cluster of ${size}`,
+      async () => {
+        const all = await this.all();
+        if (all.length !== size || !all.every(({ isReady }) => isReady)) return undefined;
+        const states = await Promise.all(all.map((one) => one.state()));
+        const [first] = states;
+        const same = states.every(({ agreed, members }) => agreed && String(members) === String(first?.members));
+        return same && first?.members.length === size ? all : undefined;
+      },
+      limitMs,
+    );
+  }
+
+  /** The pod that has the clerk, as the ledger's last entry says. */
+  async holder(): Promise<Keeper> {
+    return eventually("a pod with the clerk", async () => {
+      const all = await this.all();
+      const states = await Promise.all(all.map((one) => one.state()));
+      return all.find(({ node }) => states.every(({ clerk }) => clerk === node));
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.namespace[Symbol.asyncDispose]();
+  }
+}

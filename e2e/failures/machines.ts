@@ -1,0 +1,52 @@
+/**
+ * What the failure tests do to the machines: power, cables and the control plane are the fixture's; a process in a pod is one of
+ * this machine, so that the tests end it by its PID.
+ */
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { describeOnKubernetes, isOnFixture, root, run } from "../kubernetes.ts";
+
+const fixture = process.env["K8S_FIXTURE"] ?? resolve(root, "../shared/kubernetes");
+
+/** `partition node1 node2`, `kill node3`, …: see the fixture's own page. */
+export const machine = (...args: readonly string[]): Promise<string> => run(resolve(fixture, "node"), args);
+export const controlPlane = (...args: readonly string[]): Promise<string> =>
+  run(resolve(fixture, "control-plane"), args);
+
+/** Suites that reach into the machines, which only those of the fixture let them. */
+export function describeOnMachines(name: string, body: () => void): void {
+  const isThere = isOnFixture && existsSync(resolve(fixture, "node"));
+  describeOnKubernetes(isThere ? name : `${name} (needs the machines of ../shared/kubernetes)`, body);
+}
+
+/** Asks again and again until there is an answer; `what` says what was waited for in vain. */
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T | undefined> | T | undefined,
+  limitMs = 60_000,
+): Promise<T> {
+  const endAt = performance.now() + limitMs;
+  let problem: unknown;
+  while (performance.now() < endAt) {
+    try {
+      const answer = await ask();
+      if (answer !== undefined) return answer;
+    } catch (error) {
+      problem = error;
+    }
+    await delay(50);
+  }
+  throw new Error(`Not within ${limitMs} ms: ${what}`, { cause: problem });
+}
+
+/** The PID, for this machine, of the first process of a container. */
+export async function pidOfContainer(id: string): Promise<number> {
+  for (const entry of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+    const read = (file: string): Promise<string> => readFile(`/proc/${entry}/${file}`, "utf8").catch(() => "");
+    if (!(await read("cgroup")).includes(id)) continue;
+    if (/^NSpid:.*\t1$/m.test(await read("status"))) return Number(entry);
+  }
+  throw new Error(`No process of this machine is the first of container ${id}`);
+}
