@@ -1,4 +1,7 @@
-/** How the newsroom is told what to do: by the environment, checked by the application before anything starts. */
+/**
+ * How the newsroom is told what to do: by the environment, and in a pod by its ConfigMap, which may change while it is open.
+ * Checked by the application before anything starts or changes.
+ */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { environment } from "@interlock/core";
@@ -24,6 +27,15 @@ export const newsroomConfig = z
       .optional(),
     /** How long the exchange takes to open a session. */
     sessionMs: z.coerce.number().int().min(0).default(1_200),
+    /** What stands below the paper's name. */
+    motto: z.string().trim().min(1).max(80).default("All the news that survives a restart"),
+    /** How fast one visitor may speak. */
+    chat: z
+      .object({
+        perSecond: z.coerce.number().positive().max(1_000).default(20),
+        burst: z.coerce.number().int().min(1).max(10_000).default(40),
+      })
+      .prefault({}),
   })
   .transform((config) => ({ ...config, leases: config.leases ?? `${config.dataDirectory}-leases` }));
 export type NewsroomConfig = z.infer<typeof newsroomConfig>;
@@ -35,4 +47,17 @@ export const newsroomVariables = environment({
   archive: "NEWSROOM_ARCHIVE",
   leases: "NEWSROOM_LEASES",
   sessionMs: "NEWSROOM_SESSION_MS",
+  motto: "NEWSROOM_MOTTO",
+  "chat.perSecond": "NEWSROOM_CHAT_PER_SECOND",
+  "chat.burst": "NEWSROOM_CHAT_BURST",
 });
+
+/** What may change while the newsroom is open. */
+const changeable: readonly string[] = ["motto", "chat"] satisfies readonly (keyof NewsroomConfig)[];
+
+/** Refuses a change of what is looked at when the newsroom opens only: half of it would be as before. */
+export function refuseFixed(changed: Partial<NewsroomConfig>): void {
+  const fixed = Object.keys(changed).filter((key) => !changeable.includes(key));
+  if (fixed.length > 0)
+    throw new Error(`${fixed.join(", ")} cannot change while the newsroom is open; ${changeable.join(" and ")} can`);
+}

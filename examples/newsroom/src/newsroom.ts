@@ -9,7 +9,7 @@ import { storesClosed } from "./articles/article-store.ts";
 import { Articles } from "./articles/articles.ts";
 import { articleTexts, headlines } from "./articles/paper.ts";
 import { chatSup } from "./chat/chat-sup.ts";
-import { type NewsroomConfig, newsroomConfig, newsroomVariables } from "./config.ts";
+import { type NewsroomConfig, newsroomConfig, newsroomVariables, refuseFixed } from "./config.ts";
 import { readersSup } from "./http/events.ts";
 import { WebServer } from "./http/web.ts";
 import { QuoteBoard } from "./ticker/quote-board.ts";
@@ -76,6 +76,7 @@ export default application({
     town = await openTown(config);
     return await newsroomSup.named(local("newsroom_sup")).startLink(config, town);
   },
+  configChange: refuseFixed,
   // The launcher sends nobody new, and the tree stops from its end: visitors first, the rooms after them.
   prepStop: draining,
   async stop() {

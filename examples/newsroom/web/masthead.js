@@ -34,7 +34,7 @@ class Masthead extends HTMLElement {
             "p",
             { class: "masthead-motto" },
             h("span", {}, "Founded on a canal"),
-            h("em", {}, "All the news that survives a restart"),
+            h("em", {}, this.getAttribute("motto") ?? ""),
             h("span", {}, "One process a story"),
           ),
       ),

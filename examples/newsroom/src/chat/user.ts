@@ -7,9 +7,11 @@ import { randomUUID } from "node:crypto";
 import type { PresenceEvent } from "@interlock/cluster";
 import {
   bind,
+  type ConfigChange,
   type ExitReason,
   exit,
   genServer,
+  getEnv,
   isError,
   type Monitor,
   noreply,
@@ -21,9 +23,11 @@ import {
   send,
   stop,
   trySend,
+  watchConfig,
 } from "@interlock/core";
 import type { RawData, WebSocket } from "ws";
 import { isBeingRestarted } from "../being-restarted.ts";
+import { type NewsroomConfig, newsroomConfig } from "../config.ts";
 import { describeReason } from "../reason.ts";
 import { idOf } from "../town/town-name.ts";
 import { attendance, type RoomNews, roomTopic, type Visit, visits } from "./attendance.ts";
@@ -33,7 +37,7 @@ import type { Words } from "./room.ts";
 import { rooms } from "./rooms.ts";
 import { fullBucket, type Rate, type TokenBucket, take } from "./token-bucket.ts";
 
-const rate: Rate = { perSecond: 20, burst: 40 };
+const { chat: usualRate } = newsroomConfig.parse({});
 /** Messages shed within `patienceMs` before a visitor is shown the door. */
 const patience = 400;
 const patienceMs = 5_000;
@@ -58,6 +62,8 @@ interface Visitor {
   readonly room: string | undefined;
   readonly roomMonitor: Monitor | undefined;
   readonly outbox: Outbox;
+  /** How fast this visitor may speak; the configuration says so. */
+  readonly rate: Rate;
   readonly bucket: TokenBucket;
   readonly shed: number;
   readonly shedSinceMs: number;
@@ -78,6 +84,8 @@ export const User = genServer({
     me.own({ close: () => socket.close(RESTART, "Your connection was reset.") });
     me.sendAfter(pingMs, { type: "ping" });
     const nowMs = Date.now();
+    watchConfig("newsroom");
+    const rate = (getEnv("newsroom", "chat") as Rate | undefined) ?? usualRate;
     return {
       socket,
       here,
@@ -85,6 +93,7 @@ export const User = genServer({
       room: undefined,
       roomMonitor: undefined,
       outbox: emptyOutbox,
+      rate,
       bucket: fullBucket(rate, nowMs),
       shed: 0,
       shedSinceMs: nowMs,
@@ -92,7 +101,10 @@ export const User = genServer({
     };
   },
 
-  info(ctx, message: SystemMessage | Frame | Alarm | Post | RoomNews | PresenceEvent<Visit>) {
+  info(
+    ctx,
+    message: SystemMessage | Frame | Alarm | Post | RoomNews | PresenceEvent<Visit> | ConfigChange<NewsroomConfig>,
+  ) {
     const { self, state } = ctx;
     switch (message.type) {
       case "frame":
@@ -113,6 +125,8 @@ export const User = genServer({
         return noreply({ ...state, answered: false });
       case "presence":
         return told(state, attendance(message.topic));
+      case "config_change":
+        return message.changed.chat === undefined ? noreply() : newRules(state, message.changed.chat);
       case "post":
         return post(self, state);
       case "posted":
@@ -149,7 +163,7 @@ function listen(socket: WebSocket, me: Self<Frame>): void {
 
 function hear(self: Self<unknown>, state: Visitor, data: string | undefined) {
   const nowMs = Date.now();
-  const { allowed, bucket } = take(state.bucket, rate, nowMs);
+  const { allowed, bucket } = take(state.bucket, state.rate, nowMs);
   if (!allowed) return shed(self, { ...state, bucket }, nowMs);
   const frame = readFrame(data);
   const next = { ...state, bucket };
@@ -268,8 +282,26 @@ function shed(self: Self<unknown>, state: Visitor, nowMs: number) {
     type: "notice",
     code: "NEWSROOM_CHAT_TOO_FAST",
     message: "You are typing faster than the town can read; some messages were not sent.",
-    hint: `At most ${rate.perSecond} a second, ${rate.burst} at once.`,
+    hint: ruleOf(next.rate),
   });
+}
+
+/** The conversation goes on; what was saved up for a burst is worth what it is now. */
+function newRules(state: Visitor, rate: Rate) {
+  const bucket = { ...state.bucket, tokens: Math.min(state.bucket.tokens, rate.burst) };
+  return told(
+    { ...state, rate, bucket },
+    {
+      type: "notice",
+      code: "NEWSROOM_CHAT_RULES",
+      message: "The house rules of the chat have changed.",
+      hint: ruleOf(rate),
+    },
+  );
+}
+
+function ruleOf({ burst, perSecond }: Rate): string {
+  return `At most ${perSecond} a second, ${burst} at once.`;
 }
 
 function told(state: Visitor, message: ToVisitor) {

@@ -10,3 +10,13 @@ export type Page = "front.html" | "article.html" | "break.html" | "desk.html" | 
 export async function page(c: Context, name: Page, status: 200 | 404 = 200): Promise<Response> {
   return c.html(await readFile(`${webDirectory}/${name}`, "utf8"), status);
 }
+
+/** With the motto that the configuration says now. */
+export async function frontPage(c: Context, motto: string): Promise<Response> {
+  const text = await readFile(`${webDirectory}/front.html`, "utf8");
+  return c.html(text.replace('page="front"', () => `page="front" motto="${escaped(motto)}"`));
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
+}

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { serveStatic } from "@hono/node-server/serve-static";
+import { getEnv } from "@interlock/core";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
@@ -15,7 +16,7 @@ import { quoteBoard } from "../ticker/quote-board.ts";
 import type { Town } from "../town/town.ts";
 import { treeWatcher } from "../tree-watcher.ts";
 import { streamEvents } from "./events.ts";
-import { page, webDirectory } from "./pages.ts";
+import { frontPage, page, webDirectory } from "./pages.ts";
 import { asRefusal, Refusal } from "./refusal.ts";
 import { refuseForeignOrigins } from "./same-origin.ts";
 import { townRoutes } from "./town-routes.ts";
@@ -44,7 +45,7 @@ export function makeSite(town: Town): Hono {
   );
   site.use("/api/*", refuseForeignOrigins);
 
-  site.get("/", (c) => page(c, "front.html"));
+  site.get("/", (c) => frontPage(c, String(getEnv("newsroom", "motto") ?? "")));
   site.get("/break", (c) => page(c, "break.html"));
   site.get("/desk", (c) => page(c, "desk.html"));
   site.get("/article/:id", async (c) => {

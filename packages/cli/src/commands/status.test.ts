@@ -25,7 +25,7 @@ describe("interlock status", () => {
     ]);
   });
 
-  test("ends with 3 when fewer pods are ready than asked for, and says why as the pod itself does", async () => {
+  test("ends with 3 when fewer pods are ready than asked for, and says why, and what is refused, as the pod itself does", async () => {
     const given = new TestTerminal();
     await deployed(given.server, { ...good, "bank-b": { hash: "hash2", version: "1.1.0", ready: false } });
     const paths: string[] = [];
@@ -37,7 +37,10 @@ describe("interlock status", () => {
         if (!request.path.includes("/proxy/")) return given.server.request(request);
         paths.push(request.path);
         const reasons = [{ check: "store_sup", reason: "it is restarting" }];
-        const said = { application: { name: "bank", version: "1.1.0-rc" }, phase: "serving", ready: false, reasons };
+        const refused = 'The configuration of bank is invalid:\n  rate: not a number; got "fast" (ConfigMap /etc/rate)';
+        const config = [{ application: "store" }, { application: "bank", refused }];
+        const application = { name: "bank", version: "1.1.0-rc" };
+        const said = { application, phase: "serving", ready: false, reasons, config };
         const body = async function* () {
           yield Buffer.from(JSON.stringify(said));
         };
@@ -52,7 +55,10 @@ describe("interlock status", () => {
       version: "1.1.0-rc",
       state: "not ready",
       machine: "machine-1",
-      reasons: ["store_sup: it is restarting"],
+      reasons: [
+        "store_sup: it is restarting",
+        'config: The configuration of bank is invalid: rate: not a number; got "fast" (ConfigMap /etc/rate)',
+      ],
     });
   });
 

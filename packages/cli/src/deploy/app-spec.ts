@@ -12,6 +12,7 @@ const name = z
   .regex(/^[a-z]([a-z0-9-]{0,40}[a-z0-9])?$/, "lower-case letters, digits and dashes, at most 42, a letter first");
 const port = z.number().int().min(1).max(65_535);
 const seconds = z.number().int().min(0).max(3_600);
+const configKey = z.string().regex(/^[-._a-zA-Z0-9]{1,253}$/, "letters, digits, dashes, dots and underscores");
 const quantity = z.string().regex(/^[0-9.]+[A-Za-z]*$/, "a quantity such as 500m or 256Mi");
 
 const portSpec = z.strictObject({
@@ -46,8 +47,10 @@ const spec = z.strictObject({
   /** Whether its clients keep WebSockets: then all new pods are made before the old ones go. */
   webSockets: z.boolean().default(false),
   env: z.record(z.string(), z.string()).default({}),
-  /** Files of a ConfigMap, at /etc/interlock/config. A change reaches the pods without a restart. */
-  config: z.record(z.string(), z.string()).default({}),
+  /** Settings, of a ConfigMap: `chat.perSecond: 20`, or `shop.yaml` with many. A change reaches the pods without a restart. */
+  config: z.record(configKey, z.union([z.string(), z.number(), z.boolean()]).transform(String)).default({}),
+  /** Secrets that are there, whose keys are settings. A change reaches the pods without a restart. */
+  secrets: z.array(name).default([]),
   resources: z
     .strictObject({
       cpu: quantity.default("100m"),
@@ -89,6 +92,7 @@ export interface AppSpec {
   readonly webSockets: boolean;
   readonly env: Readonly<Record<string, string>>;
   readonly config: Readonly<Record<string, string>>;
+  readonly secrets: readonly string[];
   readonly resources: { readonly cpu: string; readonly memory: string };
   readonly singletons: readonly string[];
   /** Seconds. */

@@ -51,6 +51,39 @@ describe("an application's objects", () => {
     });
   });
 
+  test("have settings in a ConfigMap, as texts; a Secret that is named is mounted, and none otherwise", () => {
+    const given = minimal.replace(
+      "spec: {}",
+      "spec: { config: { chat.perSecond: 20, motto: hello, loud: true }, secrets: [shop-db, shop-mail] }",
+    );
+    expect(find(objectsOf(given), "ConfigMap", "data")).toEqual({
+      "chat.perSecond": "20",
+      motto: "hello",
+      loud: "true",
+    });
+    const mounts = (text: string) => {
+      const [{ env, volumeMounts }] = find(objectsOf(text), "Deployment", "spec.template.spec.containers") as [
+        Record<"env" | "volumeMounts", readonly { readonly name: string }[]>,
+      ];
+      const volumes = find(objectsOf(text), "Deployment", "spec.template.spec.volumes") as readonly { name: string }[];
+      const named = (all: readonly { readonly name: string }[], name: string) => all.find((one) => one.name === name);
+      return [named(volumes, "secrets"), named(volumeMounts, "secrets"), named(env, "INTERLOCK_SECRET_DIR")];
+    };
+    expect(mounts(minimal)).toEqual([undefined, undefined, undefined]);
+    const mountPath = "/etc/interlock/secrets";
+    expect(mounts(given)).toEqual([
+      {
+        name: "secrets",
+        projected: {
+          sources: [{ secret: { name: "shop-db" } }, { secret: { name: "shop-mail" } }],
+          defaultMode: 0o440,
+        },
+      },
+      { name: "secrets", mountPath, readOnly: true },
+      { name: "INTERLOCK_SECRET_DIR", value: mountPath },
+    ]);
+  });
+
   test("give a pod more time to end than all phases of its drain take", () => {
     const slow = `${minimal.replace("spec: {}", "spec: { drain: { settle: 7, requests: 100, handoff: 20, leave: 9 } }")}`;
     const grace = find(objectsOf(slow), "Deployment", "spec.template.spec.terminationGracePeriodSeconds");
@@ -87,6 +120,12 @@ describe("a file that describes an application", () => {
       /replica/,
     ],
     ["has a name that Kubernetes refuses", minimal.replace("shop", "Shop"), "INTERLOCK_APP_FILE", /metadata\.name/],
+    [
+      "has a setting that no ConfigMap can hold",
+      minimal.replace("spec: {}", "spec: { config: { a/b: 1 } }"),
+      "INTERLOCK_APP_FILE",
+      /spec\.config/,
+    ],
     ["asks for no pods", minimal.replace("spec: {}", "spec: { replicas: 0 }"), "INTERLOCK_APP_FILE", /spec\.replicas/],
   ] as const)("that %s is refused with what is wrong", (_what, text, code, words) => {
     let thrown: unknown;

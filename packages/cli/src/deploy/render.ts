@@ -29,6 +29,7 @@ export const ports = { distribution: 9_100, management: 9_101 } as const;
 const paths = {
   cookie: "/etc/interlock/cookie",
   config: "/etc/interlock/config",
+  secrets: "/etc/interlock/secrets",
   tls: "/etc/interlock/tls",
 } as const;
 
@@ -191,6 +192,7 @@ function deployment(
     INTERLOCK_REPLICAS: String(app.replicas),
     INTERLOCK_COOKIE_FILE: `${paths.cookie}/cookie`,
     INTERLOCK_CONFIG_DIR: paths.config,
+    ...(app.secrets.length > 0 && { INTERLOCK_SECRET_DIR: paths.secrets }),
     INTERLOCK_DRAIN: `settle=${drain.settle},requests=${drain.requests},handoff=${drain.handoff},leave=${drain.leave}`,
     INTERLOCK_DRAIN_TOKEN: token,
     INTERLOCK_GRACE_SECONDS: String(grace),
@@ -238,6 +240,7 @@ function deployment(
     volumeMounts: [
       { name: "cookie", mountPath: paths.cookie, readOnly: true },
       { name: "config", mountPath: paths.config, readOnly: true },
+      ...(app.secrets.length > 0 ? [{ name: "secrets", mountPath: paths.secrets, readOnly: true }] : []),
       { name: "tmp", mountPath: "/tmp" },
     ],
   };
@@ -286,6 +289,7 @@ function deployment(
           volumes: [
             { name: "cookie", secret: { secretName: secrets.cookie, defaultMode: 0o440 } },
             { name: "config", configMap: { name: `${name}-config` } },
+            ...(app.secrets.length > 0 ? [projected(app.secrets)] : []),
             { name: "tmp", emptyDir: {} },
           ],
         },
@@ -297,6 +301,12 @@ function deployment(
     why: "The nodes. New pods before old ones go, never fewer than asked for; each has the time to hand over what it has.",
     object: object as unknown as Rendered["object"],
   };
+}
+
+/** All of them in one folder, and changed as one. */
+function projected(secrets: readonly string[]): object {
+  const sources = secrets.map((secret) => ({ secret: { name: secret } }));
+  return { name: "secrets", projected: { sources, defaultMode: 0o440 } };
 }
 
 /** Keeps a stray request from beginning a drain; strangers are kept out by the network policy. */

@@ -19,6 +19,8 @@ export interface PodSaid {
   readonly phase: string;
   readonly ready: boolean;
   readonly reasons: readonly { readonly check: string; readonly reason: string }[];
+  /** Of each of its applications; pods of before do not say it. */
+  readonly config?: readonly { readonly application: string; readonly refused?: string }[];
 }
 
 export type PodState = "ready" | "starting" | "not ready" | "draining" | "failed";
@@ -113,7 +115,10 @@ function stateOf({ metadata, status }: Pod, waiting: string | undefined, said: P
 
 /** What the pod says goes before what Kubernetes has seen of it: it knows why. */
 function reasonsOf({ metadata, status }: Pod, said: PodSaid | undefined): readonly string[] {
-  const own = (said?.reasons ?? []).map(({ check, reason }) => `${check}: ${reason}`);
+  const refused = (said?.config ?? []).flatMap(({ refused: why }) =>
+    why === undefined ? [] : [`config: ${why.replaceAll(/\s*\n\s*/g, " ")}`],
+  );
+  const own = [...(said?.reasons ?? []).map(({ check, reason }) => `${check}: ${reason}`), ...refused];
   const phase = said !== undefined && said.phase !== "serving" ? [`drain: ${said.phase}`] : [];
   if (own.length + phase.length > 0) return [...phase, ...own];
   if (metadata?.deletionTimestamp !== undefined) return ["it was told to end"];
