@@ -1,0 +1,36 @@
+/** The program of a pod: a node of the cluster with journals, and the site in front of them. */
+import { type ClusterNode, createNode, joinCluster } from "@interlock/cluster";
+import { application, local, supervisor } from "@interlock/core";
+import { drainCluster, drainPlacement, podPlace, runPod } from "@interlock/kubernetes";
+import { journals } from "./journals.ts";
+import { isPod } from "./phase.ts";
+import { SiteServer } from "./site.ts";
+
+let node: ClusterNode | undefined;
+
+const proofSup = supervisor({
+  name: "proof_sup",
+  strategy: "one_for_one",
+  children: (cluster: Parameters<typeof journals.child>[0]) => [
+    journals.child(cluster),
+    SiteServer.child([8_080], { name: local("site") }),
+  ],
+});
+
+const proof = application({
+  name: "proof",
+  version: "0.0.0",
+  async start() {
+    const place = await podPlace();
+    if (place === undefined) throw new Error("proof runs in a pod that interlock deploy has made");
+    node = await createNode({ ...place.node, tickMs: 4_000 });
+    const cluster = await joinCluster(node, place.cluster);
+    drainCluster(cluster);
+    drainPlacement(journals);
+    await cluster.joined();
+    return await proofSup.startLink(cluster);
+  },
+  stop: () => node?.stop(),
+});
+
+isPod(await runPod(proof));

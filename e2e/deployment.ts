@@ -1,0 +1,176 @@
+/**
+ * An application in a namespace, as `interlock deploy` has put it there.
+ *
+ *     await using namespace = await namespaceFor("roll");
+ *     const proof = await deployProof(namespace, { drain: { settle: 0 } });
+ *     await proof.roll();                     // the next version: another deploy, followed to its end
+ *     await proof.scale(6);
+ *     for (const { name, ip } of await proof.pods()) …
+ *     proof.logs.lines                        // of all its pods, also of those that are gone, each with its time
+ */
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import { image } from "./images.ts";
+import { interlock, kubectl, type Namespace, root, say, until } from "./kubernetes.ts";
+import { PodLogs } from "./pod-logs.ts";
+
+export interface PodNow {
+  readonly name: string;
+  readonly ip: string;
+  readonly node: string;
+  readonly isReady: boolean;
+  readonly isGoing: boolean;
+  readonly restarts: number;
+}
+
+/** Of `spec` in interlock.yaml: what is to be otherwise. */
+export type SpecChanges = Readonly<Record<string, unknown>> & {
+  readonly env?: Readonly<Record<string, string>>;
+};
+
+export const deployProof = (namespace: Namespace, changes: SpecChanges = {}): Promise<Deployment> =>
+  Deployment.make(
+    namespace,
+    { file: "e2e/apps/proof/interlock.yaml", image: image.proof, versionVariable: "PROOF_VERSION" },
+    changes,
+  );
+
+export const deployNewsroom = (namespace: Namespace, changes: SpecChanges = {}): Promise<Deployment> =>
+  Deployment.make(
+    namespace,
+    { file: "examples/newsroom/interlock.yaml", image: image.newsroom, versionVariable: "EDITION" },
+    changes,
+  );
+
+export const deployArchive = (namespace: Namespace, changes: SpecChanges = {}): Promise<Deployment> =>
+  Deployment.make(
+    namespace,
+    { file: "examples/newsroom/archive.interlock.yaml", image: image.archive, versionVariable: "EDITION" },
+    changes,
+  );
+
+interface What {
+  readonly file: string;
+  readonly image: string;
+  readonly versionVariable: string;
+}
+
+interface AppFile {
+  readonly metadata: { readonly name: string };
+  readonly spec: Readonly<Record<string, unknown>> & { readonly env?: Readonly<Record<string, string>> };
+}
+
+export class Deployment implements AsyncDisposable {
+  readonly name: string;
+  readonly logs: PodLogs;
+  readonly #namespace: Namespace;
+  readonly #what: What;
+  readonly #app: AppFile;
+  readonly #changes: SpecChanges;
+  #version = 0;
+
+  private constructor(namespace: Namespace, what: What, app: AppFile, changes: SpecChanges) {
+    this.name = app.metadata.name;
+    this.#namespace = namespace;
+    this.#what = what;
+    this.#app = app;
+    this.#changes = changes;
+    this.logs = new PodLogs(namespace, `app.kubernetes.io/name=${this.name}`);
+  }
+
+  /** Deploys it and follows the rollout to its end. */
+  static async make(namespace: Namespace, what: What, changes: SpecChanges): Promise<Deployment> {
+    const app = parse(await readFile(join(root, what.file), "utf8")) as AppFile;
+    const deployment = new Deployment(namespace, what, app, changes);
+    await deployment.roll();
+    return deployment;
+  }
+
+  /** The next version, by `interlock deploy`. @returns how long it took, in milliseconds. */
+  async roll(options: { readonly isFollowed?: boolean; readonly changes?: SpecChanges } = {}): Promise<number> {
+    const startMs = performance.now();
+    const { changes = {}, isFollowed = true } = options;
+    this.#version++;
+    const version = { [this.#what.versionVariable]: String(this.#version) };
+    const env = { ...this.#app.spec.env, ...this.#changes.env, ...changes.env, ...version };
+    const folder = await mkdtemp(join(tmpdir(), "interlock-e2e-app-"));
+    const file = join(folder, "interlock.yaml");
+    await writeFile(file, stringify({ ...this.#app, spec: { ...this.#app.spec, ...this.#changes, ...changes, env } }));
+    const followed = isFollowed ? ["--timeout", "240"] : ["--no-wait"];
+    await interlock("deploy", "-f", file, "-n", this.#namespace.name, "--image", this.#what.image, ...followed);
+    const tookMs = performance.now() - startMs;
+    say(
+      `${this.name}: version ${this.#version} ${isFollowed ? "is there" : "was sent"} after ${(tookMs / 1_000).toFixed(1)} s`,
+    );
+    return tookMs;
+  }
+
+  /** Back to the version before, by `interlock undo`, followed to its end. */
+  async undo(): Promise<void> {
+    await interlock("undo", this.name, "-n", this.#namespace.name, "--timeout", "240");
+    say(`${this.name}: undone`);
+  }
+
+  async scale(replicas: number): Promise<void> {
+    await this.#namespace.kubectl("scale", "deployment", this.name, `--replicas=${replicas}`);
+    await this.untilReady(replicas);
+    say(`${this.name}: ${replicas} pods`);
+  }
+
+  /** So many pods are ready, and all others are gone. */
+  async untilReady(replicas: number, forMs = 240_000): Promise<void> {
+    await until(
+      `${this.name} has ${replicas} pods, all ready`,
+      async () => {
+        const pods = await this.pods();
+        return pods.length === replicas && pods.every(({ isGoing, isReady }) => isReady && !isGoing);
+      },
+      forMs,
+    );
+  }
+
+  async pods(): Promise<readonly PodNow[]> {
+    const text = await this.#namespace.kubectl(
+      "get",
+      "pods",
+      "-l",
+      `app.kubernetes.io/name=${this.name}`,
+      "-o",
+      "json",
+    );
+    return (JSON.parse(text) as { readonly items: readonly PodObject[] }).items.map(podNow);
+  }
+
+  /** What a pod answers, asked through the API server: `/here` at port 8080, `/lifecycle/status` at 9101. */
+  async ask<T>(pod: string, port: number, path: string): Promise<T> {
+    const of = `/api/v1/namespaces/${this.#namespace.name}/pods/${pod}:${port}/proxy${path}`;
+    return JSON.parse(await kubectl("get", "--raw", of)) as T;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.logs.end();
+  }
+}
+
+interface PodObject {
+  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
+  readonly spec: { readonly nodeName?: string };
+  readonly status: {
+    readonly podIP?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly containerStatuses?: readonly { readonly restartCount: number }[];
+  };
+}
+
+function podNow({ metadata, spec, status }: PodObject): PodNow {
+  return {
+    name: metadata.name,
+    ip: status.podIP ?? "",
+    node: spec.nodeName ?? "",
+    isReady: status.conditions?.some(({ status: is, type }) => type === "Ready" && is === "True") ?? false,
+    isGoing: metadata.deletionTimestamp !== undefined,
+    restarts: status.containerStatuses?.reduce((sum, { restartCount }) => sum + restartCount, 0) ?? 0,
+  };
+}

@@ -1,0 +1,97 @@
+/**
+ * The load in a pod of its own, whose clients never retry (e2e/apps/proof/src/load).
+ *
+ *     const load = await startLoad(namespace);      // 500 requests/s, half POST, and 60 WebSockets; returns when all are connected
+ *     await proof.roll();
+ *     const report = await load.stop();             // waits for what is under way
+ *     expect(lossesOf(report)).toEqual([]);         // e2e/detector.ts
+ */
+import type { LoadReport } from "./apps/proof/src/load/report.ts";
+import { image } from "./images.ts";
+import { type Namespace, say, until } from "./kubernetes.ts";
+
+export interface LoadOptions {
+  /** Of the pod, where there are several. Default `load`. */
+  readonly name?: string;
+  /** Of the Service. Default `proof`. */
+  readonly service?: string;
+  /** Requests a second. Default 500. */
+  readonly rate?: number;
+  /** Connections that are idle for 1 to 60 s between two requests. Default 60. */
+  readonly idlers?: number;
+  /** WebSockets. Default 60. */
+  readonly writers?: number;
+  /** Numbers that each of them writes a second. Default 2. */
+  readonly writes?: number;
+}
+
+export interface Load {
+  readonly name: string;
+  stop(): Promise<LoadReport>;
+}
+
+export async function startLoad(namespace: Namespace, options: LoadOptions = {}): Promise<Load> {
+  const {
+    idlers = 60,
+    name = "load",
+    rate = Number(process.env["E2E_RATE"] ?? 500),
+    service = "proof",
+    writers = 60,
+    writes = 2,
+  } = options;
+  const variables = {
+    TARGET: `http://${service}.${namespace.name}.svc.cluster.local`,
+    RUN: name,
+    RATE: rate,
+    IDLERS: idlers,
+    WRITERS: writers,
+    WRITES: writes,
+  };
+  await namespace.apply(loadPod(name, "src/load/main.ts", variables));
+  const wanted = new RegExp(` ${writers} of ${writers} WebSockets open`);
+  await until(`${name} is connected`, async () =>
+    wanted.test(await namespace.kubectl("logs", name, "--tail=1").catch(() => "")),
+  );
+  say(`${name}: ${rate} requests/s, ${idlers} idle connections, ${writers} WebSockets`);
+  return { name, stop: () => stopped(namespace, name) };
+}
+
+/** A pod that runs one of the app's programs of clients. */
+export function loadPod(name: string, program: string, variables: Readonly<Record<string, string | number>>): object {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, labels: { "e2e.interlock.dev/load": name } },
+    spec: {
+      restartPolicy: "Never",
+      terminationGracePeriodSeconds: 1,
+      securityContext: { runAsNonRoot: true, runAsUser: 1_000, seccompProfile: { type: "RuntimeDefault" } },
+      containers: [
+        {
+          name,
+          image: image.proof,
+          imagePullPolicy: "IfNotPresent",
+          command: ["node", program],
+          env: Object.entries(variables).map(([variable, value]) => ({ name: variable, value: String(value) })),
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+        },
+      ],
+    },
+  };
+}
+
+/** Tells it to end, and waits for its last line. */
+export async function stopped<Report = LoadReport>(namespace: Namespace, name: string): Promise<Report> {
+  await namespace.kubectl("exec", name, "--", "node", "-e", "process.kill(1, 'SIGUSR2')");
+  let logs = "";
+  await until(
+    `${name} has reported`,
+    async () => {
+      logs = await namespace.kubectl("logs", name).catch(() => "");
+      return /^REPORT /m.test(logs);
+    },
+    90_000,
+  );
+  await namespace.kubectl("delete", "pod", name, "--wait=false");
+  return JSON.parse(/^REPORT (.*)$/m.exec(logs)?.[1] ?? "") as Report;
+}
