@@ -64,6 +64,11 @@ export interface Credentials {
   readonly key: string;
   readonly cert: string;
   readonly ca: string;
+  /**
+   * The DNS name that all nodes' certificates are for, where they share one. Default: each is for its own host, the part of
+   * the node's name behind the `@`.
+   */
+  readonly peerName?: string;
   /** Default TLSv1.3. Erlang's nodes have TLS 1.2, unless their `ssl_dist_optfile` says `{versions, ['tlsv1.3']}`. */
   readonly minVersion?: "TLSv1.2" | "TLSv1.3";
 }
@@ -150,13 +155,15 @@ function withReader(accepted: NetSocket, reader: SocketReader): NetSocket {
 class NodeSocket implements Socket {
   readonly #socket: NetSocket;
   readonly #reader: SocketReader | undefined;
+  readonly #peerName: string | undefined;
   #failure: Error | undefined;
   #written: (() => void) | undefined;
 
-  /** `reader`: what the socket was made with. */
-  constructor(socket: NetSocket, reader?: SocketReader) {
+  /** `reader`: what the socket was made with. `peerName`: what the peer's certificate is for, if not for its host. */
+  constructor(socket: NetSocket, reader?: SocketReader, peerName?: string) {
     this.#socket = socket;
     this.#reader = reader;
+    this.#peerName = peerName;
     socket.setNoDelay(true);
     socket.setKeepAlive(true);
     socket.pause();
@@ -166,7 +173,8 @@ class NodeSocket implements Socket {
   }
 
   isFor(host: string): boolean {
-    return !(this.#socket instanceof TLSSocket) || nameProblem(host, this.#socket.getPeerCertificate()) === undefined;
+    if (!(this.#socket instanceof TLSSocket)) return true;
+    return nameProblem(this.#peerName ?? host, this.#socket.getPeerCertificate()) === undefined;
   }
 
   get remote(): string {
@@ -209,15 +217,19 @@ const MIN_VERSION = "TLSv1.3";
 /** What takes a connection that was accepted through its TLS handshake. */
 function securing(
   { credentials, refused }: SecureListening,
-  accepted: (socket: NetSocket) => void,
+  accepted: (socket: NetSocket, credentials: Credentials) => void,
 ): (socket: NetSocket) => void {
+  let latest: Credentials | undefined;
   const remoteOf = (socket: NetSocket): string => `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? "?"}`;
   const options = { requestCert: true, rejectUnauthorized: true } as const;
-  const server = createTlsServer({ ...options, handshakeTimeout: HANDSHAKE_MS }, accepted);
+  const server = createTlsServer({ ...options, handshakeTimeout: HANDSHAKE_MS }, (socket) =>
+    accepted(socket, latest as Credentials),
+  );
   server.on("tlsClientError", (error, socket) => refused(error, remoteOf(socket)));
   return (socket) => {
     try {
-      server.setSecureContext({ minVersion: MIN_VERSION, ...credentials(), ...options });
+      latest = credentials();
+      server.setSecureContext({ minVersion: MIN_VERSION, ...latest, ...options });
     } catch (error) {
       socket.destroy();
       return refused(error as Error, remoteOf(socket));
@@ -313,7 +325,9 @@ export const nodePorts: Ports = {
           const server: Server =
             tls === undefined
               ? createServer({ pauseOnConnect: true }, plain)
-              : createServer(securing(tls, (socket) => accepted(new NodeSocket(socket))));
+              : createServer(
+                  securing(tls, (socket, { peerName }) => accepted(new NodeSocket(socket, undefined, peerName))),
+                );
           server.once("error", reject);
           server.listen({ host: at.host, port: at.port }, () => {
             server.off("error", reject);
@@ -335,16 +349,18 @@ export const nodePorts: Ports = {
           if (signal.aborted) return reject(signal.reason as Error);
           const { host, port } = to;
           const reader = new SocketReader();
+          const shown = credentials?.();
+          const { peerName = host } = shown ?? {};
           const socket =
-            credentials === undefined
+            shown === undefined
               ? createConnection({ host, port, onread: reader })
               : connect({
                   minVersion: MIN_VERSION,
-                  ...credentials(),
+                  ...shown,
                   host,
                   port,
-                  ...(isIP(host) === 0 && { servername: host }),
-                  checkServerIdentity: (_name, certificate) => nameProblem(host, certificate),
+                  ...(isIP(peerName) === 0 && { servername: peerName }),
+                  checkServerIdentity: (_name, certificate) => nameProblem(peerName, certificate),
                 });
           const aborted = (): void => {
             socket.destroy(signal.reason as Error);
@@ -357,7 +373,7 @@ export const nodePorts: Ports = {
           socket.once(credentials === undefined ? "connect" : "secureConnect", () => {
             signal.removeEventListener("abort", aborted);
             socket.removeAllListeners("error");
-            resolve(new NodeSocket(socket, reader));
+            resolve(new NodeSocket(socket, reader, shown?.peerName));
           });
         }),
     ),

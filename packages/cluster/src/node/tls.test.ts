@@ -62,6 +62,33 @@ test("a certificate for another host is refused: by the dialer, and by who is di
   expect(a.node.nodes("connected")).toEqual([]);
 });
 
+test("nodes that share a certificate ask for its name instead of their hosts', both who dials and who is dialed", async () => {
+  using authority = new Authority();
+  const shared = { ...authority.issue("DNS:shop-nodes.prod.svc"), peerName: "shop-nodes.prod.svc" };
+  const { cluster, a } = await pair(
+    () => shared,
+    () => shared,
+  );
+  await using _ = cluster;
+  expect(await a.run(() => echo.call.echo("hello"))).toBe("hello");
+});
+
+test("a certificate of the same authority for another name than the shared one is refused, by either side", async () => {
+  using authority = new Authority();
+  const peerName = "shop-nodes.prod.svc";
+  const good = { ...authority.issue(`DNS:${peerName}`), peerName };
+  const other = { ...authority.issue("DNS:bank-nodes.prod.svc", ...both), peerName };
+  const { cluster, a, b } = await pair(
+    () => good,
+    () => other,
+  );
+  await using _ = cluster;
+  await expect(a.node.connect(b.name)).rejects.toMatchObject({ code: "INTERLOCK_CONNECT" });
+  await b.node.connect(a.name).catch(() => undefined);
+  await a.run(() => undefined);
+  expect(a.node.nodes("connected")).toEqual([]);
+});
+
 test("a peer without TLS is refused, and a node with TLS does not talk to one without", async () => {
   using authority = new Authority();
   const good = authority.issue(...both);

@@ -134,4 +134,11 @@ describe("certificates of a mounted Secret", () => {
     expect((await warned).message).toContain("The certificates stay as they were");
     expect(() => mountedCredentials(join(folder, "nowhere"))()).toThrow("ENOENT");
   });
+
+  test("are for the Service's name, which all nodes share", async () => {
+    const directory = join(folder, "shared");
+    mount(directory, "..1", files("1"));
+    const place = await podPlace({ environment: { ...environment, INTERLOCK_TLS_DIR: directory }, api });
+    expect(place?.node.tls?.()).toEqual({ ...credentials("1"), peerName: environment.INTERLOCK_SERVICE });
+  });
 });

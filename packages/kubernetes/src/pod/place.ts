@@ -57,7 +57,7 @@ const DNS_CACHE_SECONDS = 5;
  * | `INTERLOCK_DISCOVERY` | how the other pods are found: `dns`, which is the default, or `endpointslices` |
  * | `INTERLOCK_REPLICAS` | how many nodes there shall be: a majority of them has to be found before one begins a cluster |
  * | `INTERLOCK_COOKIE_FILE` | holds the cookie |
- * | `INTERLOCK_TLS_DIR` | holds `tls.crt`, `tls.key` and `ca.crt`; without it nodes talk without TLS |
+ * | `INTERLOCK_TLS_DIR` | holds `tls.crt` for the name `INTERLOCK_SERVICE`, `tls.key` and `ca.crt`; without it nodes talk without TLS |
  * | `INTERLOCK_CONFIG_DIR` | where the ConfigMap is |
  * | `INTERLOCK_DNS_CACHE_SECONDS` | for how long an answer of the DNS may be old; default 5 |
  *
@@ -87,7 +87,7 @@ export async function podPlace(options: PodPlaceOptions = {}): Promise<PodPlace 
       cookie: { file: needed(environment, "INTERLOCK_COOKIE_FILE"), group: true },
       listen: { host: isIPv6(ip) ? "::" : "0.0.0.0", port: DISTRIBUTION_PORT },
       lookup: (name: NodeName) => Promise.resolve({ host: name.slice(name.indexOf("@") + 1), port: DISTRIBUTION_PORT }),
-      ...(tlsDirectory && { tls: mountedCredentials(tlsDirectory) }),
+      ...(tlsDirectory && { tls: mountedCredentials(tlsDirectory, { peerName: service }) }),
     },
     cluster: {
       name: app,
@@ -114,8 +114,12 @@ type Credentials = ReturnType<NonNullable<CreateNodeOptions["tls"]>>;
 /**
  * Certificates of a mounted Secret of type `kubernetes.io/tls` with `ca.crt` beside them, as `createNode` wants them: looked at
  * for every connection, and read again when there are new ones. What cannot be read changes nothing, and is warned of.
+ * `peerName`: the DNS name of the certificate, where all nodes share one; by default each is for its node's host.
  */
-export function mountedCredentials(directory: string): () => Credentials {
+export function mountedCredentials(
+  directory: string,
+  { peerName }: { readonly peerName?: string } = {},
+): () => Credentials {
   let kept: { readonly folder: string; readonly mtimeMs: number; readonly credentials: Credentials } | undefined;
   let problem: string | undefined;
   return () => {
@@ -123,7 +127,11 @@ export function mountedCredentials(directory: string): () => Credentials {
       const folder = folderOf(directory);
       const { mtimeMs } = statSync(`${folder}/tls.crt`);
       if (kept?.folder !== folder || kept.mtimeMs !== mtimeMs)
-        kept = { folder, mtimeMs, credentials: credentialsIn(folder) };
+        kept = {
+          folder,
+          mtimeMs,
+          credentials: { ...credentialsIn(folder), ...(peerName !== undefined && { peerName }) },
+        };
       problem = undefined;
     } catch (error) {
       if (kept === undefined) throw error;
