@@ -29,7 +29,7 @@ export async function askNodes<T>(
   const { out, talk } = terminal;
   const reach = await findNodes(options, terminal);
   const answers = await besideThem(reach, (node) =>
-    askAll(node, wanted === undefined ? reach.nodes : [nodeNamed(reach, wanted)], ask),
+    askAll(node, reach, wanted === undefined ? reach.nodes : [nodeNamed(reach, wanted)], ask),
   );
   const silent = answers.filter((one) => "problem" in one);
   const good = answers.filter((one) => "value" in one);

@@ -2,7 +2,7 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { connect as connectTo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { type ClusterNode, createNode, offerInspection } from "@interlock/cluster";
 import { genServer, LocalNode, local, reply, supervisor } from "@interlock/core";
 import { spawnProcess } from "@interlock/core/distribution";
@@ -142,6 +142,24 @@ describe("the nodes on Kubernetes", () => {
       { node: "bank-a", processes: expect.arrayContaining([expect.objectContaining({ name: "teller" })]) },
       { node: "bank-b", problem: expect.stringContaining("you may not create pods/portforward") },
     ]);
+  });
+
+  test("one whose port takes no connections is named with what the machine said of it", async () => {
+    const { given, stack } = await onKubernetes();
+    await using _ = stack;
+    const { forward } = given;
+    given.forward = async (to, signal) => {
+      if (to.pod !== "bank-b") return forward(to, signal);
+      const there = new PassThrough();
+      setImmediate(() => there.destroy(new Error("connection refused in the pod")));
+      return there;
+    };
+    expect(await nodes({ ...bank, output: "json" }, given)).toBe(3);
+    expect(JSON.parse(given.out.text)[1]).toEqual({
+      node: "bank-b",
+      name: "bank@10.0.0.2",
+      problem: "connection refused in the pod",
+    });
   });
 
   test("show their trees and what has failed on them, of one node when it is named", async () => {

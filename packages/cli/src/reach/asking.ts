@@ -40,6 +40,7 @@ export function clientOf(name: NodeName): NodeClient {
 /** Each at the same time; rejects never. */
 export function askAll<T>(
   node: ClusterNode,
+  reach: Reach,
   nodes: readonly KnownNode[],
   ask: (client: NodeClient) => Promise<T>,
 ): Promise<readonly Answered<T>[]> {
@@ -50,7 +51,7 @@ export function askAll<T>(
         await node.connect(one.name);
         return { node: one, value: await ask(clientOf(one.name)) };
       } catch (error) {
-        return { node: one, problem: problemOf(error) };
+        return { node: one, problem: reach.why?.(one.name) ?? problemOf(error) };
       }
     }),
   );

@@ -15,6 +15,8 @@ export async function exposeOnce(
 ): Promise<{ readonly host: string; readonly port: number }> {
   const server = createServer((here) => {
     server.close();
+    // It may have ended before anybody came.
+    if (there.destroyed) return void here.destroy();
     signal.removeEventListener("abort", aborted);
     pipeline(here, there, here, () => {
       here.destroy();
@@ -26,6 +28,8 @@ export async function exposeOnce(
     there.destroy();
   };
   signal.addEventListener("abort", aborted, { once: true });
+  // Whoever made it knows why; here it is an end like any other.
+  there.on("error", () => there.destroy());
   there.once("close", () => server.close());
   server.maxConnections = 1;
   server.listen(0, HOST);

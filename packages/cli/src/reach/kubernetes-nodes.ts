@@ -35,6 +35,7 @@ export async function kubernetesReach(connection: Connection, app: string, names
       app,
       looked: [namespace],
     });
+  const problems = new Map<string, string>();
   return {
     where: `${app} in ${namespace}`,
     nodes: running.sort((a, b) => a.id.localeCompare(b.id)),
@@ -45,9 +46,12 @@ export async function kubernetesReach(connection: Connection, app: string, names
         const found = running.find((one) => one.name === name);
         if (found === undefined) throw new Error(`no pod of ${app} in ${namespace} has that address`);
         const port = { namespace, pod: found.id, port: ports.distribution };
-        return exposeOnce(await connection.forward(port, signal), signal);
+        const there = await connection.forward(port, signal);
+        there.on("error", ({ message }) => problems.set(name, message));
+        return exposeOnce(there, signal);
       },
     },
+    why: (node) => problems.get(node),
     close: async () => api.close(),
   };
 }

@@ -18,5 +18,7 @@ export interface Reach {
   /** Of the name of the node that joins them for a while. */
   readonly host: string;
   readonly options: Pick<CreateNodeOptions, "cookie" | "tls" | "lookup">;
+  /** What stood in the way to that node, where more is known of it than that there is no connection. */
+  why?(node: NodeName): string | undefined;
   close(): Promise<void>;
 }
