@@ -16,6 +16,12 @@ function block(ms: number): void {
   for (const endMs = performance.now() + ms; performance.now() < endMs; );
 }
 
+/** What is written to a pipe is out when the call returns. */
+function hang(): never {
+  say({ hangs: true });
+  for (;;);
+}
+
 let problem: string | undefined;
 
 const Web = genServer({
@@ -23,7 +29,7 @@ const Web = genServer({
   init: async () => {
     self().trapExit();
     const server = createServer((request, response) => {
-      if (request.url === "/hang") for (;;);
+      if (request.url === "/hang") hang();
       if (request.url === "/crash") web.cast.crash();
       if (request.url === "/ill") problem = "it does not feel well";
       if (request.url === "/busy") setInterval(() => block(150), 200);

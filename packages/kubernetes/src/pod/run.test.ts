@@ -179,13 +179,17 @@ describe("a program that cannot go on", () => {
   });
 
   test("is killed when its main thread hangs, and answers the kubelet until then", async () => {
-    const program = new Program({ HANG_MS: "1500", INTERLOCK_DRAIN_TOKEN: "a word" });
+    const program = new Program({ HANG_MS: "4000", INTERLOCK_DRAIN_TOKEN: "a word" });
     const { management, port } = await program.ports();
     get(port, "/hang").catch(() => undefined);
-    expect((await get(management, "/ready")).status).toBe(503);
-    const hook = get(management, "/lifecycle/prestop", { "x-interlock-token": "a word" });
-    expect((await get(management, "/live")).status).toBe(200);
-    expect(await hook).toMatchObject({ status: 200, body: { settled: false } });
+    await program.until(() => program.said.find((one) => "hangs" in one));
+    const [hook, ready, live] = await Promise.all([
+      get(management, "/lifecycle/prestop", { "x-interlock-token": "a word" }),
+      get(management, "/ready"),
+      get(management, "/live"),
+    ]);
+    expect(hook).toMatchObject({ status: 200, body: { settled: false } });
+    expect([ready.status, live.status]).toEqual([503, 200]);
     expect(await program.ended).toBe("SIGKILL");
     expect(program.told.at(-1)).toContain("the main thread has not turned for");
   });
