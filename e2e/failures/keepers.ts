@@ -8,7 +8,7 @@ import type { Ledger } from "./ledger.ts";
 import { eventually, machine, pidOfContainer } from "./machines.ts";
 
 const file = fileURLToPath(new URL("../apps/keeper/interlock.yaml", import.meta.url));
-const { KEEPER_IMAGE: image = "keeper:1" } = process.env;
+export const { KEEPER_IMAGE: image = "keeper:e2e" } = process.env;
 
 /** What a pod says of itself. */
 export interface State {

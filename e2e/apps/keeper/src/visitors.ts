@@ -1,0 +1,122 @@
+/**
+ * Visitors, in a pod of their own: each asks once and never again, and an open loop sends the next ones whether or not the last
+ * have their answers. Half of the requests are POSTs. The tests tell it by HTTP whom to visit, and ask what came of it.
+ */
+import { Agent, createServer, request } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
+
+export interface Visit {
+  /** By name: where they go. */
+  readonly targets: Readonly<Record<string, string>>;
+  /** Of each target. */
+  readonly perSecond: number;
+  /** Connections of each target that are idle for 1 to 60 s between two requests. */
+  readonly idlers: number;
+}
+
+export interface Tally {
+  sent: number;
+  answered: number;
+  /** Epoch, milliseconds. */
+  readonly failures: { readonly at: number; readonly kind: string; readonly error: string; readonly afterMs: number }[];
+}
+
+const PORT = 8_081;
+const LIMIT_MS = 15_000;
+const CHUNKS = 5;
+const SLOW_EVERY_MS = 200;
+
+let ending = new AbortController();
+let loops: Promise<unknown>[] = [];
+const tallies: Record<string, Tally> = {};
+
+function ask(
+  tally: Tally,
+  kind: string,
+  url: string,
+  method: "GET" | "POST",
+  agent: Agent,
+  body: string[],
+): Promise<void> {
+  const at = Date.now();
+  tally.sent++;
+  return new Promise((resolve) => {
+    const done = (error: string | undefined): void => {
+      if (error === undefined) tally.answered++;
+      else tally.failures.push({ at, kind, error, afterMs: Date.now() - at });
+      resolve();
+    };
+    const sent = request(url, { method, agent }, (response) => {
+      response.resume();
+      response.on("end", () => done(response.statusCode === 200 ? undefined : `HTTP ${response.statusCode}`));
+      response.on("error", (error: NodeJS.ErrnoException) => done(error.code ?? error.message));
+    });
+    const limit = setTimeout(() => sent.destroy(new Error(`no answer for ${LIMIT_MS} ms`)), LIMIT_MS);
+    sent.on("close", () => clearTimeout(limit));
+    sent.on("error", (error: NodeJS.ErrnoException) => done(error.code ?? error.message));
+    void write(sent, body);
+  });
+}
+
+/** Several pieces are an upload that takes its time. */
+async function write(sent: NodeJS.WritableStream, pieces: readonly string[]): Promise<void> {
+  for (const [index, piece] of pieces.entries()) {
+    if (index > 0) await delay(100);
+    sent.write(piece);
+  }
+  sent.end();
+}
+
+async function loop(everyMs: number, act: (count: number) => Promise<void>): Promise<void> {
+  const under = new Set<Promise<void>>();
+  const startMs = performance.now();
+  for (let count = 0; !ending.signal.aborted; count++) {
+    const one = act(count).finally(() => under.delete(one));
+    under.add(one);
+    // By the clock, so that what was late is made up for.
+    await delay(Math.max(0, startMs + (count + 1) * everyMs - performance.now()));
+  }
+  await Promise.all(under);
+}
+
+async function idler(tally: Tally, url: string, index: number): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const idleMs = 1_000 + ((index * 7_919) % 59_000);
+  while (!ending.signal.aborted) {
+    await ask(tally, `idle ${Math.round(idleMs / 1_000)} s`, url, index % 2 === 0 ? "GET" : "POST", agent, []);
+    await delay(idleMs, undefined, { signal: ending.signal }).catch(() => undefined);
+  }
+  agent.destroy();
+}
+
+function begin({ idlers, perSecond, targets }: Visit): void {
+  ending = new AbortController();
+  loops = Object.entries(targets).flatMap(([name, url]) => {
+    tallies[name] = { sent: 0, answered: 0, failures: [] };
+    const tally = tallies[name];
+    const kept = new Agent({ keepAlive: true, maxSockets: 20 });
+    const method = (count: number): "GET" | "POST" => (count % 2 === 0 ? "GET" : "POST");
+    const body = (count: number): string[] => (count % 2 === 0 ? [] : ["a letter"]);
+    const upload = Array.from({ length: CHUNKS }, () => "x".repeat(2_000));
+    return [
+      loop(2_000 / perSecond, (count) => ask(tally, "kept", `${url}/`, method(count), kept, body(count))),
+      loop(2_000 / perSecond, (count) =>
+        ask(tally, "new", `${url}/`, method(count), new Agent({ keepAlive: false }), body(count)),
+      ),
+      loop(SLOW_EVERY_MS, (count) => ask(tally, "slow", `${url}/slow`, method(count), kept, body(count))),
+      loop(SLOW_EVERY_MS, () => ask(tally, "upload", `${url}/`, "POST", kept, upload)),
+      ...Array.from({ length: idlers }, (_, index) => idler(tally, `${url}/`, index)),
+    ];
+  });
+}
+
+createServer(async (asked, answer) => {
+  let text = "";
+  for await (const chunk of asked) text += chunk;
+  if (asked.url === "/begin") begin(JSON.parse(text) as Visit);
+  if (asked.url === "/end") {
+    ending.abort();
+    await Promise.all(loops);
+  }
+  answer.end(JSON.stringify(tallies));
+}).listen(PORT);

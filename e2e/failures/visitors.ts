@@ -1,0 +1,76 @@
+/** Visitors of keepers, in a pod of their own. */
+import type { Tally, Visit } from "../apps/keeper/src/visitors.ts";
+import { image, type Keepers } from "./keepers.ts";
+import { eventually } from "./machines.ts";
+
+export type Tallies = Readonly<Record<string, Tally>>;
+
+export class Visitors {
+  readonly #url: string;
+
+  private constructor(url: string) {
+    this.#url = url;
+  }
+
+  /** `machine`: where their pod is. Default: anywhere. */
+  static async come({ namespace }: Keepers, visit: Visit, machine?: string): Promise<Visitors> {
+    await namespace.apply({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "visitors" },
+      spec: {
+        ...(machine !== undefined && { nodeName: machine }),
+        terminationGracePeriodSeconds: 0,
+        securityContext: { runAsNonRoot: true, runAsUser: 1_000, seccompProfile: { type: "RuntimeDefault" } },
+        containers: [
+          {
+            name: "visitors",
+            image,
+            command: ["node", "src/visitors.ts"],
+            securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+          },
+        ],
+      },
+    });
+    const ip = await eventually("the visitors' pod runs", async () => {
+      const phase = "jsonpath={.status.phase} {.status.podIP}";
+      const [running, at] = (await namespace.kubectl("get", "pod", "visitors", "-o", phase)).split(" ");
+      return running === "Running" ? at : undefined;
+    });
+    const visitors = new Visitors(`http://${ip}:8081`);
+    await eventually("the visitors are there", () => visitors.counts());
+    await visitors.begin(visit);
+    return visitors;
+  }
+
+  begin(visit: Visit): Promise<Tallies> {
+    return this.#ask("/begin", visit);
+  }
+
+  counts(): Promise<Tallies> {
+    return this.#ask("/counts");
+  }
+
+  /** Nobody comes any more; resolves when the last ones have gone. */
+  end(): Promise<Tallies> {
+    return this.#ask("/end");
+  }
+
+  async #ask(path: string, visit?: Visit): Promise<Tallies> {
+    const body = visit === undefined ? {} : { body: JSON.stringify(visit) };
+    const response = await fetch(`${this.#url}${path}`, {
+      method: "POST",
+      ...body,
+      signal: AbortSignal.timeout(90_000),
+    });
+    return (await response.json()) as Tallies;
+  }
+}
+
+/** What went wrong, in a few lines: so many of each kind. */
+export function told({ answered, failures, sent }: Tally): string {
+  const kinds = new Map<string, number>();
+  for (const { error, kind } of failures) kinds.set(`${kind}: ${error}`, (kinds.get(`${kind}: ${error}`) ?? 0) + 1);
+  const of = [...kinds].map(([kind, count]) => `${count} × ${kind}`).join(", ");
+  return `${sent} sent, ${answered} answered, ${failures.length} failed${of === "" ? "" : ` (${of})`}`;
+}
