@@ -3,7 +3,7 @@ import type { LoadLog, RequestRecord } from "../services/src/load/log.ts";
 import { measure } from "./measure.ts";
 
 const sent = (at: number, error?: string): RequestRecord => ({ kind: "post", at, tookMs: 1, error });
-const quiet: LoadLog = { startedAt: 0, tookMs: 30_000, requests: [], spoken: [], users: [], newcomers: [] };
+const quiet: LoadLog = { startedAt: 0, tookMs: 30_000, requests: [], spoken: [], users: [], newcomers: [], ticker: [] };
 const user = (gaps: LoadLog["users"][number]["gaps"], heard: Record<string, readonly number[]> = {}) => ({
   gaps,
   heard,

@@ -21,6 +21,8 @@ export interface Measured {
   /** How many users were out of the room, and for how long at most. Undefined: somebody was not back at the end. */
   readonly usersCut: number;
   readonly longestGapMs?: number | undefined;
+  /** How many times in a second's interval the ticker had no news. */
+  readonly tickerAway: number;
   /** For each second of the run: requests that were sent in it, and those of them that were lost. */
   readonly series: readonly { readonly sent: number; readonly lost: number }[];
 }
@@ -53,6 +55,7 @@ export function measure(log: LoadLog): Measured {
     stateLost: Math.max(0, ...log.newcomers.map((newcomer) => missedBy(newcomer, log.spoken))),
     usersCut: log.users.filter((user) => user.gaps.length > 0).length,
     longestGapMs: gapsMs.includes(undefined) ? undefined : Math.max(0, ...gapsMs.filter((ms) => ms !== undefined)),
+    tickerAway: log.ticker.filter(({ isLive }) => !isLive).length,
     series: seriesOf(log),
   };
 }

@@ -37,6 +37,12 @@ export interface NewcomerRecord {
   readonly history?: readonly string[] | undefined;
 }
 
+/** Whether the ticker had news. */
+export interface TickerRecord {
+  readonly at: number;
+  readonly isLive: boolean;
+}
+
 export interface LoadLog {
   /** Unix epoch, milliseconds. */
   readonly startedAt: number;
@@ -45,4 +51,5 @@ export interface LoadLog {
   readonly spoken: readonly SpokenRecord[];
   readonly users: readonly UserRecord[];
   readonly newcomers: readonly NewcomerRecord[];
+  readonly ticker: readonly TickerRecord[];
 }

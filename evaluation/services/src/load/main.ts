@@ -2,13 +2,14 @@
 import { lookup } from "node:dns/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { Requests } from "./http.ts";
-import type { LoadLog, NewcomerRecord } from "./log.ts";
+import type { LoadLog, NewcomerRecord, TickerRecord } from "./log.ts";
 import { enter } from "./newcomer.ts";
 import { User } from "./user.ts";
 
 const USERS = 8;
 const SAY_MS = 500;
 const NEWCOMER_MS = 1_000;
+const TICKER_MS = 1_000;
 /** For what was said last to be heard by everybody. They go on talking, as silence is taken for a line that is cut. */
 const SETTLE_MS = 4_000;
 
@@ -41,8 +42,25 @@ async function visit(): Promise<readonly NewcomerRecord[]> {
   return await Promise.all(entered);
 }
 
+async function readTicker(): Promise<readonly TickerRecord[]> {
+  const read: Promise<TickerRecord>[] = [];
+  for (let turn = 0; now() < forMs; turn++) {
+    const at = now();
+    read.push(
+      fetch(`http://${address}:${target.port || 80}/api/ticker`, {
+        signal: AbortSignal.timeout(5_000),
+        headers: { connection: "close" },
+      })
+        .then(async (response) => ({ at, isLive: ((await response.json()) as { state: string }).state === "live" }))
+        .catch(() => ({ at, isLive: false })),
+    );
+    await delay(Math.max(0, (turn + 1) * TICKER_MS - now()));
+  }
+  return await Promise.all(read);
+}
+
 const requests = new Requests(target, address, now);
-const [newcomers] = await Promise.all([visit(), requests.run(forMs), talk()]);
+const [newcomers, ticker] = await Promise.all([visit(), readTicker(), requests.run(forMs), talk()]);
 const records = users.map((user) => user.leave());
 const log: LoadLog = {
   startedAt,
@@ -51,5 +69,6 @@ const log: LoadLog = {
   spoken: users.flatMap(({ spoken }) => spoken),
   users: records,
   newcomers,
+  ticker,
 };
 process.stdout.write(`LOG ${JSON.stringify(log)}\n`, () => process.exit(0));

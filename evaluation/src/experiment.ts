@@ -1,0 +1,133 @@
+/** One fault against one deployment, while visitors are there. */
+import { loadavg } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import { kubectl, say, until } from "../../e2e/kubernetes.ts";
+import type { Fault } from "./faults.ts";
+import { measure } from "./measure.ts";
+import type { Cost, Run } from "./results.ts";
+import { rungsOf, type Standing } from "./rung.ts";
+import { type PodNow, podsOf, type Target } from "./target.ts";
+import { machines, startVisitors, visitorsLog } from "./visitors.ts";
+
+const CALM_MS = 5_000;
+const CLOCK_TICKS = 100;
+
+export interface Experiment {
+  readonly run: Run;
+  /** Where nothing was done. */
+  readonly cost?: Cost | undefined;
+}
+
+export async function experiment(target: Target, fault: Fault): Promise<Experiment> {
+  await freshPods(target);
+  const seconds = CALM_MS / 1_000 + fault.seconds;
+  const victim = await beginVisit(target, seconds, fault.isAlone === true);
+  const startedAt = performance.now();
+  const before = await standing(target);
+  const cpuBefore = await cpuSeconds(target, victim);
+  await delay(Math.max(0, startedAt + CALM_MS - performance.now()));
+  const injectedMs = Date.now();
+  say(`${target.name}: ${fault.title.toLowerCase()}, at ${victim.name} on ${victim.node}`);
+  const [notes, log] = await Promise.all([fault.inject(target, victim), visitorsLog(target.namespace, seconds)]);
+  const cost = fault.name === "calm" ? await costOf(target, victim, cpuBefore, startedAt) : undefined;
+  const measured = measure(log);
+  await untilWhole(target);
+  const after = await standing(target);
+  const run: Run = {
+    deployment: target.name,
+    fault: fault.name,
+    measuredAt: new Date().toISOString(),
+    loadAverage: loadavg()[0] ?? 0,
+    injectedAt: Math.round((injectedMs - log.startedAt) / 1_000),
+    measured,
+    rungs: rungsOf({
+      before,
+      after,
+      planned: fault.planned,
+      isHealed: measured.healMs !== undefined,
+      isNoticed: fault.name === "crash" || measured.lost > 0,
+    }),
+    notes,
+  };
+  say(
+    `${target.name}: ${fault.title.toLowerCase()}: ${measured.lost} of ${measured.requests} requests lost, ` +
+      `healed after ${measured.healMs ?? "?"} ms, ${measured.stateLost} of the state lost, ${run.rungs.join(" → ")} ${JSON.stringify(measured.errors)}`,
+  );
+  return { run, cost };
+}
+
+/** The kubelet waits the longer, the oftener a container of a pod was restarted: nobody shall pay for the fault before. */
+async function freshPods(target: Target): Promise<void> {
+  if ((await podsOf(target)).some(({ restarts }) => restarts > 0)) await target.roll();
+  await untilWhole(target);
+}
+
+async function untilWhole(target: Target): Promise<void> {
+  const { app, namespace } = target;
+  await namespace.kubectl("rollout", "status", `deployment/${app}`, "--timeout=180s");
+  await until(`the pods of ${target.name} are ready`, async () => {
+    const pods = await podsOf(target);
+    return pods.length > 0 && pods.every(({ isReady }) => isReady);
+  });
+}
+
+/** @returns the pod with the room. The visitors are on another machine, if that matters, and so is the archive. */
+async function beginVisit(target: Target, seconds: number, isApart: boolean): Promise<PodNow> {
+  const all = await machines();
+  for (let place = 0; ; place++) {
+    const node = all[place % all.length] ?? "";
+    await startVisitors(target, node, seconds);
+    const name = await target.roomPod();
+    const victim = (await podsOf(target)).find((pod) => pod.name === name);
+    if (victim === undefined) continue;
+    if (!isApart) return victim;
+    if (victim.node !== node && !(await archiveIsMoved(target, victim.node))) return victim;
+    if (place > 5) throw new Error(`The visitors of ${target.name} do not come to be on another machine than it`);
+  }
+}
+
+/** What stands for a database is not what is cut off. */
+async function archiveIsMoved({ namespace }: Target, from: string): Promise<boolean> {
+  const archive = { app: "newsroom-archive", namespace };
+  const [pod] = await podsOf(archive);
+  if (pod?.node !== from) return false;
+  await kubectl("cordon", from);
+  try {
+    await namespace.kubectl("delete", "pod", pod.name);
+    await until("the archive is elsewhere", async () => (await podsOf(archive)).some(({ isReady }) => isReady));
+  } finally {
+    await kubectl("uncordon", from);
+  }
+  return true;
+}
+
+async function standing(target: Target): Promise<Standing> {
+  const pods = await podsOf(target);
+  const room = await target.roomPod().catch(() => "");
+  return {
+    restarts: Object.fromEntries(pods.map(({ restarts, uid }) => [uid, restarts])),
+    supervisorRestarts: await target.supervisorRestarts(),
+    roomPod: pods.find(({ name }) => name === room)?.uid ?? "",
+  };
+}
+
+async function costOf(target: Target, pod: PodNow, cpuBefore: number, sinceMs: number): Promise<Cost> {
+  const used = (await cpuSeconds(target, pod)) - cpuBefore;
+  const seconds = (performance.now() - sinceMs) / 1_000;
+  const status = await inPod(target, pod, "/proc/1/status");
+  return {
+    deployment: target.name,
+    residentMiB: Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1_024),
+    cpuPercent: Math.round((1_000 * used) / seconds) / 10,
+    startSeconds: (await podsOf(target)).find(({ uid }) => uid === pod.uid)?.startSeconds ?? 0,
+  };
+}
+
+async function cpuSeconds(target: Target, pod: PodNow): Promise<number> {
+  // After the program's name, which may have spaces: user and system time are the 14th and 15th of all.
+  const fields = (await inPod(target, pod, "/proc/1/stat")).split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS;
+}
+
+const inPod = ({ namespace }: Target, { name }: PodNow, file: string): Promise<string> =>
+  namespace.kubectl("exec", name, "--", "cat", file);

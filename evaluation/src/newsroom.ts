@@ -1,0 +1,88 @@
+/** The newsroom, as `interlock deploy` puts it there, and beside it the archive, which stands for the database that others have. */
+import { type Deployment, deployArchive, deployNewsroom } from "../../e2e/deployment.ts";
+import { type Namespace, until } from "../../e2e/kubernetes.ts";
+import { askPod, podsOf, postPod, type Refusal, type Target } from "./target.ts";
+
+const ROOM_MS = 10_000;
+const replicas = { "newsroom-1": 1, "newsroom-3": 3 } as const;
+
+export async function deployNewsroomTarget(name: keyof typeof replicas, namespace: Namespace): Promise<Target> {
+  await deployArchive(namespace);
+  const deployment = await deployNewsroom(namespace, { replicas: replicas[name] });
+  return new Newsroom(name, namespace, deployment);
+}
+
+interface TreeNode {
+  readonly restartCount: number;
+  readonly children: readonly TreeNode[];
+}
+
+class Newsroom implements Target {
+  readonly name: keyof typeof replicas;
+  readonly app = "newsroom";
+  readonly namespace: Namespace;
+  readonly #deployment: Deployment;
+
+  constructor(name: keyof typeof replicas, namespace: Namespace, deployment: Deployment) {
+    this.name = name;
+    this.namespace = namespace;
+    this.#deployment = deployment;
+  }
+
+  async roll(): Promise<void> {
+    await this.#deployment.roll();
+  }
+
+  async rollBad(): Promise<Refusal> {
+    const startMs = performance.now();
+    const text = await this.#deployment.roll({ changes: { env: { PORT: "eighty" } } }).then(
+      () => "that it is rolled out",
+      (error: Error) => error.message,
+    );
+    return { toldAfterMs: performance.now() - startMs, text };
+  }
+
+  async undo(): Promise<void> {
+    await this.#deployment.undo();
+  }
+
+  async mendTicker(pod: string): Promise<readonly string[]> {
+    await postPod(this.namespace, pod, "/api/break/ticker-revive");
+    return ["The ticker's supervisor had given up; somebody had it started again when the exchange was in order."];
+  }
+
+  async roomPod(): Promise<string> {
+    let found: string | undefined;
+    const look = async (): Promise<boolean> => {
+      const pods = (await podsOf(this)).filter(({ isReady }) => isReady);
+      const reports = await Promise.all(
+        pods.map(({ name }) =>
+          askPod<{ readonly rooms: readonly { readonly room: string; readonly node: string }[] }>(
+            this.namespace,
+            name,
+            "/api/town",
+          ),
+        ),
+      );
+      const node = reports.flatMap(({ rooms }) => rooms).find(({ room }) => room === "town-square")?.node;
+      found = pods.find(({ ip }) => node?.endsWith(`@${ip}`))?.name;
+      return found !== undefined;
+    };
+    await until("the town square is somewhere", look, ROOM_MS);
+    return found ?? "";
+  }
+
+  async supervisorRestarts(): Promise<number> {
+    const pods = (await podsOf(this)).filter(({ isReady }) => isReady);
+    const trees = await Promise.all(
+      pods.map(({ name }) =>
+        askPod<{ readonly root: TreeNode }>(this.namespace, name, "/api/tree").catch(() => undefined),
+      ),
+    );
+    return trees.reduce((sum, tree) => sum + (tree === undefined ? 0 : restartsIn(tree.root)), 0);
+  }
+}
+
+function restartsIn({ children, restartCount }: TreeNode): number {
+  return children.reduce((sum, child) => sum + restartsIn(child), restartCount);
+}
