@@ -8,15 +8,20 @@ const tag = process.env["E2E_TAG"] ?? "e2e";
 /** What `deploy` is given with `--image`. */
 export const image = {
   proof: `proof:${tag}`,
+  keeper: `keeper:${tag}`,
   newsroom: `newsroom:${tag}`,
   archive: `newsroom-archive:${tag}`,
 } as const;
 
 const released = [
   { file: "e2e/apps/proof/interlock.yaml", app: "proof", tag: image.proof },
+  { file: "e2e/apps/keeper/interlock.yaml", app: "keeper", tag: image.keeper },
   { file: "examples/newsroom/interlock.yaml", app: "newsroom", tag: image.newsroom },
   { file: "examples/newsroom/archive.interlock.yaml", app: "newsroom-archive", tag: image.archive },
 ];
+
+/** E2E_IMAGES names those that a run needs: all are made otherwise. */
+const chosen = (app: string): boolean => (process.env["E2E_IMAGES"] ?? app).split(",").includes(app);
 
 export default async function setUp(): Promise<void> {
   if (
@@ -31,6 +36,7 @@ export default async function setUp(): Promise<void> {
   const out = await mkdtemp(join(tmpdir(), "interlock-e2e-"));
   try {
     for (const { app, file, tag: name } of released) {
+      if (!chosen(app)) continue;
       const thin = images.isThin ? ["--thin"] : [];
       await interlock("release", "-f", join(root, file), "--base", images.base, ...thin, "--out", out, "--tag", name);
       const [loader = "", ...args] = images.loader.split(" ");

@@ -3,12 +3,12 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { image } from "../images.ts";
 import { interlock, type Namespace, namespaceFor } from "../kubernetes.ts";
 import type { Ledger } from "./ledger.ts";
 import { eventually, machine, pidOfContainer } from "./machines.ts";
 
 const file = fileURLToPath(new URL("../apps/keeper/interlock.yaml", import.meta.url));
-export const { KEEPER_IMAGE: image = "keeper:e2e" } = process.env;
 
 /** What a pod says of itself. */
 export interface State {
@@ -125,7 +125,7 @@ export class Keepers implements AsyncDisposable {
     const copy = join(await mkdtemp(join(tmpdir(), "keeper-")), "interlock.yaml");
     const text = await readFile(file, "utf8");
     await writeFile(copy, text.replace("http://127.0.0.1:1", ledger.url));
-    await interlock("deploy", "-f", copy, "-n", keepers.namespace.name, "--image", image, "--timeout", "120");
+    await interlock("deploy", "-f", copy, "-n", keepers.namespace.name, "--image", image.keeper, "--timeout", "120");
     await keepers.oneCluster(3);
     return keepers;
   }

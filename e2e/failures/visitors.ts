@@ -1,6 +1,7 @@
 /** Visitors of keepers, in a pod of their own. */
 import type { Tally, Visit } from "../apps/keeper/src/visitors.ts";
-import { image, type Keepers } from "./keepers.ts";
+import { image } from "../images.ts";
+import type { Keepers } from "./keepers.ts";
 import { eventually } from "./machines.ts";
 
 export type Tallies = Readonly<Record<string, Tally>>;
@@ -25,7 +26,7 @@ export class Visitors {
         containers: [
           {
             name: "visitors",
-            image,
+            image: image.keeper,
             command: ["node", "src/visitors.ts"],
             securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
           },

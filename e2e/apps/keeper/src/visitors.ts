@@ -94,7 +94,7 @@ function begin({ idlers, perSecond, targets }: Visit): void {
   loops = Object.entries(targets).flatMap(([name, url]) => {
     tallies[name] = { sent: 0, answered: 0, failures: [] };
     const tally = tallies[name];
-    const kept = new Agent({ keepAlive: true, maxSockets: 20 });
+    const [kept, slow, uploads] = [1, 2, 3].map(() => new Agent({ keepAlive: true })) as [Agent, Agent, Agent];
     const method = (count: number): "GET" | "POST" => (count % 2 === 0 ? "GET" : "POST");
     const body = (count: number): string[] => (count % 2 === 0 ? [] : ["a letter"]);
     const upload = Array.from({ length: CHUNKS }, () => "x".repeat(2_000));
@@ -103,8 +103,8 @@ function begin({ idlers, perSecond, targets }: Visit): void {
       loop(2_000 / perSecond, (count) =>
         ask(tally, "new", `${url}/`, method(count), new Agent({ keepAlive: false }), body(count)),
       ),
-      loop(SLOW_EVERY_MS, (count) => ask(tally, "slow", `${url}/slow`, method(count), kept, body(count))),
-      loop(SLOW_EVERY_MS, () => ask(tally, "upload", `${url}/`, "POST", kept, upload)),
+      loop(SLOW_EVERY_MS, (count) => ask(tally, "slow", `${url}/slow`, method(count), slow, body(count))),
+      loop(SLOW_EVERY_MS, () => ask(tally, "upload", `${url}/`, "POST", uploads, upload)),
       ...Array.from({ length: idlers }, (_, index) => idler(tally, `${url}/`, index)),
     ];
   });

@@ -1,0 +1,87 @@
+/**
+ * Machines that do not hear each other, or stand still, or lose their power. The ledger is reached by all that have a network at
+ * all, so a clerk that goes on too long is heard there. E2E_SAMPLES says how often each disaster comes.
+ */
+import { beforeAll, describe, expect, test } from "vitest";
+import { type Aftermath, type Disaster, undergo } from "./failures/disaster.ts";
+import { describeOnMachines } from "./failures/machines.ts";
+
+const HEALED_MS = 30_000;
+const samples = Number(process.env["E2E_SAMPLES"] ?? 1);
+
+interface Row extends Disaster {
+  /** Whether the clerk has to move. */
+  readonly moves: boolean;
+}
+
+const cutFrom = (one: string, others: readonly string[]): string[][] =>
+  others.map((other) => ["partition", one, other]);
+const heal = () => [["heal"]];
+
+const rows: readonly Row[] = [
+  {
+    name: "two machines are cut from each other",
+    begin: (clerks, [other]) => cutFrom(clerks, [other]),
+    end: heal,
+    holdMs: 30_000,
+    moves: false,
+  },
+  {
+    name: "the clerk's machine is cut from its peers, and reaches the Lease",
+    begin: (clerks, others) => cutFrom(clerks, others),
+    end: heal,
+    holdMs: 40_000,
+    moves: true,
+  },
+  {
+    name: "the clerk's machine is cut from its peers and from the API server",
+    begin: (clerks, others) => cutFrom(clerks, [...others, "control-plane"]),
+    end: heal,
+    holdMs: 30_000,
+    moves: true,
+  },
+  {
+    name: "the cable of the clerk's machine is pulled",
+    begin: (clerks) => [["cut", clerks]],
+    end: (clerks) => [["plug", clerks]],
+    holdMs: 30_000,
+    moves: true,
+  },
+  {
+    name: "the clerk's machine stands still",
+    begin: (clerks) => [["freeze", clerks]],
+    end: (clerks) => [["thaw", clerks]],
+    holdMs: 25_000,
+    moves: true,
+  },
+];
+
+describeOnMachines("a partition", () => {
+  describe.each(rows.flatMap((row) => Array.from({ length: samples }, (_, sample) => ({ ...row, sample }))))(
+    "$name ($sample)",
+    (row) => {
+      let seen: Aftermath;
+      beforeAll(async () => {
+        seen = await undergo(row);
+      });
+
+      test("no stale write is accepted, and that of the planted writer is refused", () => {
+        expect(seen.staleAccepted).toEqual([]);
+        if (row.moves) expect(seen.plantedRefused).toBeGreaterThan(0);
+      });
+      test("the clerk goes on, on one machine", () => {
+        expect(seen.movedMs !== undefined).toBe(row.moves);
+      });
+      test("the losing side says that it is not ready", () => {
+        const [clerks, first] = seen.notReady;
+        expect(row.moves ? clerks : (clerks ?? first)).toBeDefined();
+      });
+      test("no pod exits more than once", () => {
+        expect(Math.max(...seen.restarts)).toBeLessThanOrEqual(1);
+      });
+      test("it is one cluster again within 30 s", () => {
+        expect(seen.healedMs).toBeLessThanOrEqual(HEALED_MS);
+      });
+    },
+  );
+});
