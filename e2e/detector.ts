@@ -40,7 +40,7 @@ export function summary(report: LoadReport): string {
       `  ${kind}: ${sent} sent, ${failed} failed, ${p50Ms}/${p99Ms}/${maxMs} ms (50 %, 99 %, longest)`,
   );
   return [
-    `${((report.to - report.from) / 1_000).toFixed(0)} s at ${report.requestsPerSecond} requests/s`,
+    `${((report.to - report.from) / 1_000).toFixed(0)} s at ${report.requestsPerSecond} requests/s, the clients late by up to ${report.lateMs} ms`,
     ...kinds,
     `  WebSockets: ${report.written.length}, reconnects ${JSON.stringify(reconnects(report))}, ${landedOnDraining(report).length} onto a draining pod, ` +
       `longest gap ${gaps.at(-1) ?? 0} ms`,

@@ -59,8 +59,8 @@ export async function run(program: string, args: readonly string[], options: { i
   try {
     return (await running).stdout;
   } catch (cause) {
-    const { stderr = "" } = cause as { readonly stderr?: string };
-    throw new Error(`${program} ${args.slice(0, 6).join(" ")} failed: ${stderr.trim().slice(-2_000)}`, { cause });
+    const { stderr = "", stdout = "" } = cause as { readonly stderr?: string; readonly stdout?: string };
+    throw new Error(`${program} ${args.slice(0, 6).join(" ")} failed: ${(stderr || stdout).trim().slice(-2_000)}`);
   }
 }
 

@@ -73,6 +73,8 @@ export function loadPod(name: string, program: string, variables: Readonly<Recor
           imagePullPolicy: "IfNotPresent",
           command: ["node", program],
           env: Object.entries(variables).map(([variable, value]) => ({ name: variable, value: String(value) })),
+          // A client that waits for a processor measures itself.
+          resources: { requests: { cpu: "500m", memory: "128Mi" } },
           securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
         },
       ],

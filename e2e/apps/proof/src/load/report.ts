@@ -63,6 +63,8 @@ export interface LoadReport {
   readonly from: number;
   readonly to: number;
   readonly requestsPerSecond: number;
+  /** The longest time by which the clients' own program was late: with seconds of that, times say nothing. */
+  readonly lateMs: number;
   readonly requests: Readonly<Record<string, Answers>>;
   /** The first 200 of them. */
   readonly failures: readonly Failure[];
