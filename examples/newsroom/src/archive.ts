@@ -3,7 +3,7 @@ import { createNode, joinCluster } from "@interlock/cluster";
 import { application } from "@interlock/core";
 import { drainCluster, podPlace, runPod } from "@interlock/kubernetes";
 import { archiveSup } from "./articles/archive-node.ts";
-import { storesClosed } from "./articles/article-store.ts";
+import { storesClosed } from "./articles/store-thread.ts";
 
 const archive = application({
   name: "archive",

@@ -5,9 +5,9 @@
 
 import { draining } from "@interlock/cli/child";
 import { application, local, supervisor } from "@interlock/core";
-import { storesClosed } from "./articles/article-store.ts";
 import { Articles } from "./articles/articles.ts";
 import { articleTexts, headlines } from "./articles/paper.ts";
+import { storesClosed } from "./articles/store-thread.ts";
 import { chatSup } from "./chat/chat-sup.ts";
 import { type NewsroomConfig, newsroomConfig, newsroomVariables, refuseFixed } from "./config.ts";
 import { readersSup } from "./http/events.ts";

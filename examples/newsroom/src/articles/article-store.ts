@@ -1,7 +1,7 @@
 /**
  * The articles, in a PostgreSQL that lives in a directory (PGlite): they are there again after a restart of the
- * process, of the newsroom and of the machine. Plain functions over a connection; the process that owns the
- * connection is in `articles.ts`.
+ * process, of the newsroom and of the machine. Plain functions over a connection; they run in the thread of
+ * `store-thread.ts`, and the process that owns it is in `articles.ts`.
  */
 import { mkdir } from "node:fs/promises";
 import { PGlite, type Transaction } from "@electric-sql/pglite";
@@ -9,12 +9,8 @@ import type { Article, Draft, Headline, Printed } from "./article.ts";
 
 export type ArticleStore = PGlite;
 
-/** Two PostgreSQLs must never work on one directory, so the next to open it waits for the last to let go. */
-const closing = new Map<string, Promise<void>>();
-
 /** Opens the store in `directory` and brings its tables up to date. */
 export async function openStore(directory: string): Promise<ArticleStore> {
-  await closing.get(directory);
   await mkdir(directory, { recursive: true });
   const store = await PGlite.create(directory);
   await store.exec(`
@@ -39,23 +35,6 @@ export async function openStore(directory: string): Promise<ArticleStore> {
     insert into editor (token) values (0) on conflict do nothing;
   `);
   return store;
-}
-
-/** Lets the directory go once what is being asked has been answered. May be called twice. */
-export function closeStore(store: ArticleStore, directory: string): Promise<void> {
-  if (store.closed) return Promise.resolve();
-  const closed = (closing.get(directory) ?? Promise.resolve()).then(() => (store.closed ? undefined : store.close()));
-  // A failure to close is its closer's to report; the next to open finds out for itself.
-  closing.set(
-    directory,
-    closed.catch(() => undefined),
-  );
-  return closed;
-}
-
-/** Resolves when every store that is being closed has been. */
-export async function storesClosed(): Promise<void> {
-  await Promise.all(closing.values());
 }
 
 interface Row {

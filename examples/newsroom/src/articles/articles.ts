@@ -7,24 +7,15 @@ import { group } from "@interlock/cluster";
 import { genServer, reply, self } from "@interlock/core";
 import { Refusal } from "../http/refusal.ts";
 import type { Draft } from "./article.ts";
-import {
-  type ArticleStore,
-  closeStore,
-  countArticles,
-  findArticle,
-  type Imprint,
-  insertArticles,
-  latestHeadlines,
-  nextNumber,
-  openStore,
-} from "./article-store.ts";
+import type { Imprint } from "./article-store.ts";
 import { parseFeed } from "./parse-feed.ts";
+import { StoreThread } from "./store-thread.ts";
 
 /** A newsroom without a single article is given these, once. */
 const sampleFeed = new URL("../../data/sample-feed.xml", import.meta.url);
 
 interface Archive {
-  readonly store: ArticleStore;
+  readonly store: StoreThread;
   readonly directory: string;
 }
 
@@ -34,13 +25,13 @@ export const Articles = genServer({
   name: "articles",
 
   init: async (directory: string): Promise<Archive> => {
-    const store = await openStore(directory);
+    const store = await StoreThread.open(directory);
     // However this process ends, the files are let go. It does not trap exits to wait for that: a process that dies at
-    // once frees its name at once, and its successor waits where the files are (see `openStore`).
-    self().own({ close: () => closeStore(store, directory) });
-    if ((await countArticles(store)) === 0) {
+    // once frees its name at once, and its successor waits where the files are (see `StoreThread`).
+    self().own(store);
+    if ((await store.ask("countArticles")) === 0) {
       const sample = parseFeed(await readFile(sampleFeed, "utf8"), new Date());
-      await insertArticles(store, sample, { token: 0, first: 1 });
+      await store.ask("insertArticles", sample, { token: 0, first: 1 });
     }
     archives.join(self().pid);
     return { store, directory };
@@ -48,15 +39,15 @@ export const Articles = genServer({
 
   calls: {
     /** The newest articles, without their text. */
-    latest: async ({ state }, most: number) => reply(await latestHeadlines(state.store, most)),
+    latest: async ({ state }, most: number) => reply(await state.store.ask("latestHeadlines", most)),
 
-    find: async ({ state }, id: number) => reply(await findArticle(state.store, id)),
+    find: async ({ state }, id: number) => reply(await state.store.ask("findArticle", id)),
 
-    nextNumber: async ({ state }) => reply(await nextNumber(state.store)),
+    nextNumber: async ({ state }) => reply(await state.store.ask("nextNumber")),
 
     /** Prints what is not in the paper yet. */
     print: async ({ state }, drafts: readonly Draft[], imprint: Imprint) =>
-      reply(await insertArticles(state.store, drafts, imprint)),
+      reply(await state.store.ask("insertArticles", drafts, imprint)),
   },
 
   formatStatus: ({ directory }) => ({ directory }),
