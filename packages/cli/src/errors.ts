@@ -24,10 +24,28 @@ export interface CliErrorDetails {
   readonly INTERLOCK_RELEASE: { readonly folder: string; readonly problem: string };
   /** The API server does not let whoever deploys do that. */
   readonly INTERLOCK_DEPLOY_FORBIDDEN: { readonly what: string };
+  /** Somebody else deploys the application, or takes it back. `since`: ISO 8601. */
+  readonly INTERLOCK_DEPLOY_LOCKED: {
+    readonly app: string;
+    readonly namespace: string;
+    readonly holder: string;
+    readonly since: string | undefined;
+  };
+  /** There is no namespace of that name to deploy to. */
+  readonly INTERLOCK_NO_SUCH_NAMESPACE: { readonly namespace: string };
+  /** Somebody interrupted the command. What was applied by then stays. */
+  readonly INTERLOCK_INTERRUPTED: { readonly signal: string };
   /** No waiting will make this rollout succeed. */
   readonly INTERLOCK_ROLLOUT_FAILED: {
     readonly app: string;
-    readonly problem: "image_missing" | "bad_configuration" | "crashes" | "no_quota" | "no_room" | "never_ready";
+    readonly problem:
+      | "image_missing"
+      | "bad_configuration"
+      | "crashes"
+      | "no_quota"
+      | "not_admitted"
+      | "no_room"
+      | "never_ready";
     readonly text: string;
   };
   /** The rollout goes on, and takes longer than was waited for. */
@@ -74,6 +92,10 @@ export const cliHints: { readonly [Code in CliErrorCode]: string } = {
   INTERLOCK_RELEASE: "Install what the application needs (npm install), build the workspace's packages, and try again.",
   INTERLOCK_DEPLOY_FORBIDDEN:
     "Have your cluster's administrator grant what the message names, or deploy to a namespace of yours.",
+  INTERLOCK_DEPLOY_LOCKED:
+    "Wait until it is done. One that has died is found out by itself: its lock is taken over after 15 s.",
+  INTERLOCK_NO_SUCH_NAMESPACE: "Make it (--create-namespace), or take one that there is: --namespace.",
+  INTERLOCK_INTERRUPTED: "See how far it is with interlock status; take it back with interlock undo.",
   INTERLOCK_ROLLOUT_FAILED:
     "The pods of before go on serving. Correct what the message names and deploy again, or take it back: interlock undo.",
   INTERLOCK_ROLLOUT_TIMEOUT: "Look at it with interlock status -w, or wait longer: --timeout.",

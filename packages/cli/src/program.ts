@@ -24,10 +24,14 @@ export function interlock(terminal: Terminal, ends: (code: number) => void): Com
     .option("--image <image>", "what runs; default: what the file says")
     .option("-n, --namespace <name>", "default: the context's")
     .option("--context <name>", "of the kubeconfig; default: the current one")
-    .option("--dry-run", "print the objects and do nothing")
+    .option("--create-namespace", "make it if it is not there")
+    .option("--dry-run", "print the objects as they would be applied, as YAML or JSON, and do nothing")
     .option("--no-wait", "do not follow the rollout")
+    .option("-w, --watch", "show the pods meanwhile, as status -w does")
+    .option("--plain", "a line for each step, on a terminal too")
     .option("--timeout <seconds>", "how long to follow it", "600")
-    .action(async (options) => (await import("./commands/deploy.ts")).deploy(options));
+    .option("-o, --output <format>", "table, json or yaml: what was done, or with --dry-run the objects", "table")
+    .action(async (options) => (await import("./commands/deploy.ts")).deploy(options, terminal));
 
   program
     .command("release")
@@ -37,7 +41,8 @@ export function interlock(terminal: Terminal, ends: (code: number) => void): Com
     .option("--tag <tag>", "default: the application's name and the version in its package.json")
     .option("--out <folder>", "where the image and the list of its parts go", "release")
     .option("--thin", "leave out the base's layers, for machines that have them")
-    .action(async (options) => (await import("./commands/release.ts")).release(options));
+    .option("-o, --output <format>", "table, json or yaml", "table")
+    .action(async (options) => (await import("./commands/release.ts")).release(options, terminal));
 
   program
     .command("dev")
@@ -121,7 +126,7 @@ export function interlock(terminal: Terminal, ends: (code: number) => void): Com
     .command("explain")
     .description("what the code of an error means, and what to try")
     .argument("[code]", "default: lists all of them")
-    .option("-o, --output <format>", "table or json", "table")
+    .option("-o, --output <format>", "table, json or yaml", "table")
     .action(async (code, options) => (await import("./commands/explain.ts")).explain(code, options, terminal));
 
   return program;
@@ -142,7 +147,11 @@ function asking(command: Command): Command {
 }
 
 function codes(): string {
-  const words = { timedOut: "timed out", notFound: "not found" } as Readonly<Record<string, string>>;
+  const words = {
+    timedOut: "timed out",
+    notFound: "not found",
+    rolloutFailed: "rollout failed",
+  } as Readonly<Record<string, string>>;
   return Object.entries(exitCodes)
     .map(([name, code]) => `${code} ${words[name] ?? name}`)
     .join(", ");

@@ -1,59 +1,120 @@
 /** `interlock deploy`: sends the application to Kubernetes and follows it until it is there. */
-import { connectKubernetes } from "@interlock/kubernetes";
-import { readAppSpec } from "../deploy/app-spec.ts";
-import { applyAll } from "../deploy/apply.ts";
+import { isKubernetesError } from "@interlock/kubernetes";
+import { type AppSpec, readAppSpec } from "../deploy/app-spec.ts";
+import { applyAll, applyNamespace } from "../deploy/apply.ts";
 import { followRollout } from "../deploy/follow.ts";
-import { manifestOf } from "../deploy/manifest.ts";
-import { render } from "../deploy/render.ts";
+import { whileLocked } from "../deploy/lock.ts";
+import { listOf, manifestOf } from "../deploy/manifest.ts";
+import { render, renderNamespace } from "../deploy/render.ts";
 import type { RolloutState } from "../deploy/rollout.ts";
 import { badOption } from "../errors.ts";
+import { signs } from "../ui/colour.ts";
+import { answer, type Format, formatOf } from "../ui/output.ts";
+import { bar, Progress } from "../ui/progress.ts";
+import type { Terminal, TextStream } from "../ui/terminal.ts";
+import { untilSignalled } from "./interrupted.ts";
+import { watcher } from "./status.ts";
 
 export interface DeployOptions {
   readonly file: string;
   readonly image?: string;
   readonly namespace?: string;
+  readonly createNamespace?: boolean;
   readonly context?: string;
   readonly dryRun?: boolean;
   readonly wait: boolean;
+  /** Whether its pods are shown meanwhile. */
+  readonly watch?: boolean;
+  /** A line for each step, on a terminal too. */
+  readonly plain?: boolean;
   /** Seconds. */
   readonly timeout: string;
+  readonly output?: string;
 }
 
-export async function deploy(options: DeployOptions): Promise<void> {
+/**
+ * **Errors** `INTERLOCK_APP_FILE`, `INTERLOCK_LAUNCH_OPTION`, `INTERLOCK_DEPLOY_LOCKED`, `INTERLOCK_DEPLOY_FORBIDDEN`,
+ * `INTERLOCK_NO_SUCH_NAMESPACE`, `INTERLOCK_ROLLOUT_FAILED`, `INTERLOCK_ROLLOUT_TIMEOUT`, `INTERLOCK_INTERRUPTED`.
+ */
+export async function deploy(options: DeployOptions, terminal: Terminal): Promise<void> {
+  const format = formatOf(options.output);
   const app = await readAppSpec(options.file);
   const image = options.image ?? app.image;
   if (image === undefined) throw badOption("image", "none", "spec.image in the file, or --image");
-  if (options.dryRun === true) {
-    process.stdout.write(manifestOf(render(app, { image, namespace: options.namespace ?? "default" })));
-    return;
-  }
-  const api = await connectKubernetes(options.context === undefined ? {} : { context: options.context });
+  const timeoutMs = Number(options.timeout) * 1_000;
+  if (!(timeoutMs > 0)) throw badOption("--timeout", options.timeout, "seconds");
+  if (options.dryRun === true) return printed(app, image, format, options, terminal);
+  const connection = await terminal.connect(options.context);
+  const { api } = connection;
+  const namespace = options.namespace ?? api.namespace;
+  const progress = new Progress(terminal.talk, options.plain === true);
+  const say = (line: string): void => progress.step(line);
+  const { talk } = terminal;
   try {
-    const namespace = options.namespace ?? api.namespace;
-    const rendered = render(app, { image, namespace });
     say(`${app.name} → ${namespace} at ${api.server}`);
-    await applyAll(api, rendered, { cluster: app.cluster ?? app.name, namespace, applied: (what) => say(`✔ ${what}`) });
-    if (!options.wait) return;
-    const timeoutMs = Number(options.timeout) * 1_000;
-    if (!(timeoutMs > 0)) throw badOption("--timeout", options.timeout, "seconds");
-    const ready = await followRollout(api, {
-      app: app.name,
-      namespace,
-      timeoutMs,
-      moved: (state) => say(lineOf(state)),
+    await untilSignalled(async (interrupted) => {
+      const applied: string[] = [];
+      const told = (what: string): void => {
+        applied.push(what);
+        say(`${signs.good(talk)} ${what}`);
+      };
+      // Before the lock, which lies in it.
+      if (options.createNamespace === true) await applyNamespace(api, namespace, told);
+      const objects = render(app, { image, namespace });
+      const ready = await whileLocked(api, { app: app.name, namespace, say }, async (lost) => {
+        const signal = AbortSignal.any([interrupted, lost]);
+        await applyAll(api, objects, { cluster: app.cluster ?? app.name, namespace, signal, applied: told });
+        if (!options.wait) return undefined;
+        return followRollout(connection, {
+          app: app.name,
+          namespace,
+          timeoutMs,
+          signal,
+          moved: (state) => progress.now(lineOf(state, talk)),
+          away: (problem) => progress.now(`${signs.waiting(talk)} ${problem}`),
+          ...(options.watch === true && { looked: watcher(connection, { app: app.name, namespace }, terminal) }),
+        });
+      });
+      progress.end();
+      if (ready !== undefined) say(`${signs.good(talk)} ${app.name}: ${ready} of ${app.replicas} pods are ready`);
+      const done = { app: app.name, namespace, image, replicas: app.replicas, ready, applied };
+      await answer(done, format, terminal.out, () => "");
     });
-    say(`✔ ${app.name}: ${ready} of ${app.replicas} pods are ready`);
   } finally {
+    progress.end();
     api.close();
   }
 }
 
-function lineOf(state: RolloutState): string {
-  if (state.type === "progressing") return `◌ ${state.updated} of ${state.wanted} pods are new, ${state.ready} ready`;
-  return state.type === "done" ? `✔ rolled out` : `✖ ${state.text}`;
+/** What is printed is what would be applied, in that order: all of it, but for the Secrets, which are made where they are missing. */
+async function printed(
+  app: AppSpec,
+  image: string,
+  format: Format,
+  options: DeployOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const namespace = options.namespace ?? (await namespaceOf(terminal, options.context));
+  const own = render(app, { image, namespace });
+  const objects = options.createNamespace === true ? [renderNamespace(namespace), ...own] : own;
+  terminal.out.write(format === "json" ? listOf(objects) : manifestOf(objects));
 }
 
-/** Talk goes to stderr; what programs read goes to stdout. */
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
+/** The context's, as without --dry-run; and where there is no kubeconfig, in a pipeline say, Kubernetes' own default. */
+async function namespaceOf(terminal: Terminal, context: string | undefined): Promise<string> {
+  try {
+    const { api } = await terminal.connect(context);
+    api.close();
+    return api.namespace;
+  } catch (error) {
+    if (context === undefined && isKubernetesError(error, "INTERLOCK_KUBERNETES_CONFIG")) return "default";
+    throw error;
+  }
+}
+
+function lineOf(state: RolloutState, talk: TextStream): string {
+  if (state.type === "done") return `${signs.good(talk)} rolled out`;
+  if (state.type === "failed") return `${signs.bad(talk)} ${state.text.split("\n")[0]}`;
+  const { ready, updated, wanted } = state;
+  return `${signs.waiting(talk)} rollout ${bar(updated, wanted)} ${updated} of ${wanted} pods are new, ${ready} ready`;
 }

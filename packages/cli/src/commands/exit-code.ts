@@ -8,6 +8,9 @@ export const exitCodes = {
   degraded: 3,
   timedOut: 4,
   notFound: 5,
+  rolloutFailed: 6,
+  locked: 7,
+  forbidden: 8,
   interrupted: 130,
 } as const;
 
@@ -19,6 +22,9 @@ export const exitMeanings: { readonly [Name in keyof typeof exitCodes]: string }
   degraded: "it was looked at, and is not as it should be",
   timedOut: "it goes on, and takes longer than was waited for",
   notFound: "there is no such thing",
+  rolloutFailed: "it was sent, and its rollout cannot succeed; the pods of before go on serving",
+  locked: "somebody else is deploying the application",
+  forbidden: "whoever asks may not do that",
   interrupted: "somebody interrupted it",
 };
 
@@ -29,9 +35,19 @@ const usage: ReadonlySet<string> = new Set([
   "INTERLOCK_FOLDER_NOT_EMPTY",
 ]);
 
+const codes: Readonly<Record<string, keyof typeof exitCodes>> = {
+  INTERLOCK_ROLLOUT_FAILED: "rolloutFailed",
+  INTERLOCK_DEPLOY_LOCKED: "locked",
+  INTERLOCK_DEPLOY_FORBIDDEN: "forbidden",
+  INTERLOCK_KUBERNETES_FORBIDDEN: "forbidden",
+  INTERLOCK_INTERRUPTED: "interrupted",
+};
+
 export function exitCodeOf(error: unknown): number {
   if (!isCoded(error)) return exitCodes.failed;
   if (usage.has(error.code)) return exitCodes.usage;
+  const own = codes[error.code];
+  if (own !== undefined) return exitCodes[own];
   if (/TIMEOUT$/.test(error.code)) return exitCodes.timedOut;
   if (/NOT_FOUND$|NO_SUCH/.test(error.code)) return exitCodes.notFound;
   return exitCodes.failed;

@@ -34,7 +34,7 @@ export async function explain(
   options: ExplainOptions,
   { out }: Pick<Terminal, "out">,
 ): Promise<void> {
-  const format = formatOf(options.output, ["table", "json"]);
+  const format = formatOf(options.output);
   if (given === undefined) {
     await answer(all, format, out, (rows) =>
       table(

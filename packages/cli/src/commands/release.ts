@@ -7,6 +7,9 @@ import { manifestIn, releaseContents } from "../release/contents.ts";
 import { readBase, writeImage } from "../release/image.ts";
 import { layerOf } from "../release/layer.ts";
 import { sbomOf } from "../release/sbom.ts";
+import { signs } from "../ui/colour.ts";
+import { answer, formatOf } from "../ui/output.ts";
+import type { Terminal } from "../ui/terminal.ts";
 
 export interface ReleaseOptions {
   readonly file: string;
@@ -14,9 +17,12 @@ export interface ReleaseOptions {
   readonly tag?: string;
   readonly out: string;
   readonly thin?: boolean;
+  readonly output?: string;
 }
 
-export async function release(options: ReleaseOptions): Promise<void> {
+/** **Errors** `INTERLOCK_RELEASE`, `INTERLOCK_APP_FILE`, `INTERLOCK_LAUNCH_OPTION`. */
+export async function release(options: ReleaseOptions, terminal: Pick<Terminal, "out" | "talk">): Promise<void> {
+  const format = formatOf(options.output);
   const folder = dirname(resolve(options.file));
   const app = await readAppSpec(options.file);
   const { version } = await manifestIn(folder);
@@ -26,7 +32,8 @@ export async function release(options: ReleaseOptions): Promise<void> {
   const out = resolve(options.out);
   await mkdir(out, { recursive: true });
   const sbom = await sbomOf({ name: app.name, version }, contents);
-  await writeFile(join(out, `${app.name}.cdx.json`), `${JSON.stringify(sbom, undefined, 2)}\n`);
+  const parts = join(out, `${app.name}.cdx.json`);
+  await writeFile(parts, `${JSON.stringify(sbom, undefined, 2)}\n`);
   const archive = join(out, `${app.name}.tar`);
   const digest = await writeImage(archive, await readBase(options.base), await layerOf(contents), {
     tag,
@@ -36,6 +43,8 @@ export async function release(options: ReleaseOptions): Promise<void> {
     labels: { "org.opencontainers.image.title": app.name, "org.opencontainers.image.version": version },
     thin: options.thin === true,
   });
-  process.stderr.write(`✔ ${tag}  ${contents.length} files  ${digest}\n`);
-  process.stdout.write(`${archive}\n`);
+  const { out: to, talk } = terminal;
+  talk.write(`${signs.good(talk)} ${tag}  ${contents.length} files  ${digest}\n`);
+  const made = { archive, digest, files: contents.length, sbom: parts, tag };
+  await answer(made, format, to, () => `${archive}\n`);
 }

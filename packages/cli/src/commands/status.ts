@@ -2,12 +2,12 @@
 import { nodeRuntime } from "@interlock/core";
 import { isKubernetesError } from "@interlock/kubernetes";
 import { type AppState, appState, type PodState } from "../inspect/app-state.ts";
-import { readApp } from "../inspect/read-app.ts";
+import { type AppPlace, readApp } from "../inspect/read-app.ts";
 import { whichApp } from "../inspect/which-app.ts";
 import { coloured, signs } from "../ui/colour.ts";
 import { answer, formatOf } from "../ui/output.ts";
 import { age, table } from "../ui/table.ts";
-import type { Terminal, TextStream } from "../ui/terminal.ts";
+import type { Connection, Terminal, TextStream } from "../ui/terminal.ts";
 import { exitCodes } from "./exit-code.ts";
 
 export interface StatusOptions {
@@ -60,6 +60,18 @@ export async function status(named: string | undefined, options: StatusOptions, 
   } finally {
     api.close();
   }
+}
+
+/** Shows the application to whoever waits for something else: drawn anew on a terminal, else a line for each change. */
+export function watcher(connection: Connection, place: AppPlace, { talk }: Terminal): () => Promise<void> {
+  let before = "";
+  return async () => {
+    const state = appState(await readApp(connection, place));
+    const line = lineOf(state);
+    if (talk.isTTY === true) talk.write(`${AGAIN}${drawn(state, talk)}`);
+    else if (line !== before) talk.write(`${line}\n`);
+    before = line;
+  };
 }
 
 const SIGNS: Readonly<Record<PodState, (stream: TextStream) => string>> = {

@@ -3,6 +3,7 @@ import type { Applied, KubernetesType } from "@interlock/kubernetes";
 import { resource } from "@interlock/kubernetes";
 import { fieldManager } from "../deploy/apply.ts";
 import { followRollout } from "../deploy/follow.ts";
+import { whileLocked } from "../deploy/lock.ts";
 import type { Deployment } from "../deploy/rollout.ts";
 import { badOption, CliError } from "../errors.ts";
 import { appState, type ReplicaSet, revisionOf } from "../inspect/app-state.ts";
@@ -10,6 +11,7 @@ import { readApp } from "../inspect/read-app.ts";
 import { whichApp } from "../inspect/which-app.ts";
 import { signs } from "../ui/colour.ts";
 import type { Terminal } from "../ui/terminal.ts";
+import { untilSignalled } from "./interrupted.ts";
 import { sentenceOf } from "./status.ts";
 
 export interface UndoOptions {
@@ -45,18 +47,31 @@ export async function undo(named: string | undefined, options: UndoOptions, term
     const deployments = resource({ apiVersion: "apps/v1", kind: "Deployment", plural: "deployments", namespace });
     const dryRun = options.dryRun === true;
     // As the deployment itself did, so that the next one meets fields of its own and no conflict.
-    await api.apply(deployments, goneBack(deployment, template), { fieldManager, dryRun });
-    if (dryRun) talk.write("nothing was changed: --dry-run\n");
-    if (dryRun || !options.wait) return;
-    await followRollout(api, {
-      app,
-      namespace,
-      timeoutMs,
-      moved: (state) => {
-        if (state.type === "progressing")
-          talk.write(`${signs.waiting(talk)} ${state.updated} of ${state.wanted} pods, ${state.ready} ready\n`);
-      },
-    });
+    const apply = () => api.apply(deployments, goneBack(deployment, template), { fieldManager, dryRun });
+    if (dryRun) {
+      await apply();
+      talk.write("nothing was changed: --dry-run\n");
+      return;
+    }
+    const say = (line: string): void => void talk.write(`${line}\n`);
+    await untilSignalled((interrupted) =>
+      whileLocked(api, { app, namespace, say }, async (lost) => {
+        const signal = AbortSignal.any([interrupted, lost]);
+        await apply();
+        if (!options.wait) return;
+        await followRollout(connection, {
+          app,
+          namespace,
+          timeoutMs,
+          signal,
+          moved: (state) => {
+            if (state.type === "progressing")
+              say(`${signs.waiting(talk)} ${state.updated} of ${state.wanted} pods, ${state.ready} ready`);
+          },
+        });
+      }),
+    );
+    if (!options.wait) return;
     talk.write(`${signs.good(talk)} ${sentenceOf(appState(await readApp(connection, { app, namespace })))}\n`);
   } finally {
     api.close();

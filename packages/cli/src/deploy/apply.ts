@@ -2,7 +2,7 @@
 import { nodePorts } from "@interlock/cluster";
 import { isKubernetesError, type KubernetesApi, resource } from "@interlock/kubernetes";
 import { CliError } from "../errors.ts";
-import { type Rendered, secretNames } from "./render.ts";
+import { type Rendered, renderNamespace, secretNames } from "./render.ts";
 
 /** Of which fields this tool says the values. */
 export const fieldManager = "interlock-deploy";
@@ -10,6 +10,8 @@ export const fieldManager = "interlock-deploy";
 export interface ApplyOptions {
   readonly cluster: string;
   readonly namespace: string;
+  /** Ends it between two objects. */
+  readonly signal?: AbortSignal;
   /** Told of each object, once it is there. */
   readonly applied: (what: string) => void;
 }
@@ -22,13 +24,24 @@ export async function applyAll(
 ): Promise<void> {
   await ensureCookie(api, options);
   for (const { object, plural } of rendered) {
+    options.signal?.throwIfAborted();
     const { apiVersion, kind, metadata } = object;
     const of = resource({ apiVersion, kind, plural, namespace: metadata.namespace });
     await api.apply(of, object, { fieldManager }).catch((error: unknown) => {
-      throw refusal(error, `${kind} ${metadata.name}`);
+      throw refusal(error, `${kind} ${metadata.name}`, options.namespace);
     });
     options.applied(`${kind} ${metadata.name}`);
   }
+}
+
+/** The namespace itself, for who deploys to a new one. */
+export async function applyNamespace(api: KubernetesApi, name: string, applied: (what: string) => void): Promise<void> {
+  const { object, plural } = renderNamespace(name);
+  const of = resource({ apiVersion: object.apiVersion, kind: object.kind, plural });
+  await api.apply(of, object, { fieldManager }).catch((error: unknown) => {
+    throw refusal(error, `Namespace ${name}`, name);
+  });
+  applied(`Namespace ${name}`);
 }
 
 /** The secret that the nodes share: made once, and never changed or shown by a deployment. */
@@ -41,15 +54,28 @@ async function ensureCookie(api: KubernetesApi, { applied, cluster, namespace }:
     await api.create(of, { metadata: { name, namespace, labels }, type: "Opaque", data }, { fieldManager });
     applied(`Secret ${name}`);
   } catch (error) {
-    if (!isKubernetesError(error, "INTERLOCK_KUBERNETES_ALREADY_EXISTS")) throw refusal(error, `Secret ${name}`);
+    if (!isKubernetesError(error, "INTERLOCK_KUBERNETES_ALREADY_EXISTS"))
+      throw refusal(error, `Secret ${name}`, namespace);
   }
 }
 
-function refusal(error: unknown, what: string): unknown {
+/** What an error of the API server means to whoever deploys. */
+export function refusal(error: unknown, what: string, namespace: string): unknown {
+  // Objects are made where they are missing: what is not found is where they would be.
+  if (isKubernetesError(error, "INTERLOCK_KUBERNETES_NOT_FOUND") && isWrite(error.details))
+    return new CliError(
+      "INTERLOCK_NO_SUCH_NAMESPACE",
+      `There is no namespace ${namespace}`,
+      { namespace },
+      { cause: error },
+    );
   if (!isKubernetesError(error, "INTERLOCK_KUBERNETES_FORBIDDEN")) return error;
   const { message } = error;
   return new CliError("INTERLOCK_DEPLOY_FORBIDDEN", `Cannot apply ${what}: ${message}`, { what }, { cause: error });
 }
+
+const isWrite = ({ name, verb }: { readonly name: string | undefined; readonly verb: string }): boolean =>
+  name !== undefined && (verb === "create" || verb === "patch");
 
 /** 192 bits that nobody can guess. */
 function secret(): string {

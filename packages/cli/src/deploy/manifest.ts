@@ -11,3 +11,9 @@ export function manifestOf(rendered: readonly Rendered[]): string {
     })
     .join("---\n");
 }
+
+/** The same as one JSON value, which kubectl takes too. */
+export function listOf(rendered: readonly Rendered[]): string {
+  const items = rendered.map(({ object }) => object);
+  return `${JSON.stringify({ apiVersion: "v1", kind: "List", items }, undefined, 2)}\n`;
+}

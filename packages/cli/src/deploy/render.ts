@@ -39,6 +39,16 @@ export const secretNames = (cluster: string) => ({ cookie: `${cluster}-cookie`, 
 /** A Lease's name as the pods will ask for it. */
 const leaseName = (cluster: string, singleton: string): string => `${cluster}-${singleton}`;
 
+/** Only where it is asked for: whoever deploys may not make any, as a rule. */
+export function renderNamespace(name: string): Rendered {
+  const metadata = { name, labels: { "app.kubernetes.io/managed-by": "interlock" } };
+  return {
+    plural: "namespaces",
+    why: "Where all of it lies.",
+    object: { apiVersion: "v1", kind: "Namespace", metadata } as unknown as Rendered["object"],
+  };
+}
+
 export function render(app: AppSpec, { image, namespace }: Target): readonly Rendered[] {
   const { name, cluster = name } = app;
   const labels = {
@@ -202,6 +212,8 @@ function deployment(
     name,
     image,
     imagePullPolicy: "IfNotPresent",
+    // What it printed last is the reason that a failed rollout shows.
+    terminationMessagePolicy: "FallbackToLogsOnError",
     env: [
       { name: "INTERLOCK_POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } },
       { name: "INTERLOCK_POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },

@@ -27,6 +27,7 @@ describe("a rollout", () => {
   test.each([
     ["image_missing", pod({ state: { waiting: { reason: "ImagePullBackOff", message: "no such image" } } })],
     ["bad_configuration", pod({ lastState: { terminated: { exitCode: 78 } } })],
+    ["bad_configuration", pod({ state: { terminated: { exitCode: 2, message: "price: expected a number" } } })],
     [
       "crashes",
       pod({
@@ -50,9 +51,38 @@ describe("a rollout", () => {
 
   test.each([
     ["no_quota", { type: "ReplicaFailure", status: "True", message: "exceeded quota: small" }],
+    ["not_admitted", { type: "ReplicaFailure", status: "True", message: 'violates PodSecurity "restricted"' }],
     ["never_ready", { type: "Progressing", status: "False", message: "ReplicaSet has timed out progressing." }],
   ] as const)("fails with %s as the Deployment's conditions have it", (problem, condition) => {
     const state = rolloutState(deployment({ ...waiting, conditions: [condition] }), []);
     expect(state).toMatchObject({ type: "failed", problem, text: condition.message });
+  });
+
+  test("shows what a container that ended printed last", () => {
+    const message = "price: expected a number\n";
+    const refused = pod({ state: { terminated: { exitCode: 2, message } } });
+    const state = rolloutState(deployment(waiting), [refused]);
+    expect(state).toMatchObject({ text: "shop-x: exit code 2\nprice: expected a number" });
+  });
+
+  test("that has no room fails when its time is over, and not before", () => {
+    const conditions = [{ type: "PodScheduled", status: "False", message: "0/3 nodes are available: too little cpu" }];
+    const homeless = { metadata: { name: "shop-x" }, status: { conditions } } as unknown as Pod;
+    expect(rolloutState(deployment(waiting), [homeless])).toMatchObject({ type: "progressing" });
+    const late = { ...waiting, conditions: [{ type: "Progressing", status: "False", message: "timed out" }] };
+    expect(rolloutState(deployment(late), [homeless])).toMatchObject({
+      problem: "no_room",
+      text: "shop-x: 0/3 nodes are available: too little cpu",
+    });
+  });
+
+  test("is judged by the application's own container, not by a sidecar that comes before it", () => {
+    const labels = { "app.kubernetes.io/name": "shop" };
+    const containerStatuses = [
+      { name: "mesh", lastState: { terminated: { exitCode: 2 } } },
+      { name: "shop", state: { running: {} } },
+    ];
+    const both = { metadata: { name: "shop-x", labels }, status: { containerStatuses } } as unknown as Pod;
+    expect(rolloutState(deployment(waiting), [both])).toMatchObject({ type: "progressing" });
   });
 });

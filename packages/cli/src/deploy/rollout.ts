@@ -1,11 +1,20 @@
 /** Where a rollout is, from what the API server says of its Deployment and pods. Pure: whoever asks gives what was read. */
-import type { KubernetesType } from "@interlock/kubernetes";
+import { type KubernetesType, podExitCodes } from "@interlock/kubernetes";
 
 export type Deployment = KubernetesType<"apps/v1", "Deployment">;
 export type Pod = KubernetesType<"v1", "Pod">;
 
 /** Why a rollout will not succeed by waiting. */
-export type RolloutProblem = "image_missing" | "bad_configuration" | "crashes" | "no_quota" | "no_room" | "never_ready";
+export type RolloutProblem =
+  | "image_missing"
+  | "bad_configuration"
+  | "crashes"
+  | "no_quota"
+  /** Pods are not made for another reason than a quota: Pod Security, a limit range, a webhook. */
+  | "not_admitted"
+  /** No machine has room for a pod. */
+  | "no_room"
+  | "never_ready";
 
 export type RolloutState =
   | { readonly type: "progressing"; readonly ready: number; readonly updated: number; readonly wanted: number }
@@ -14,8 +23,8 @@ export type RolloutState =
 
 /** A container that has ended so often by itself does not come up by another try. */
 const MOST_CRASHES = 3;
-/** The exit code of a program that refuses its configuration (`EX_CONFIG` of sysexits). */
-const BAD_CONFIGURATION = 78;
+/** The exit codes of programs that refuse their configuration: `runPod`'s, and `EX_CONFIG` of sysexits. */
+const BAD_CONFIGURATION: ReadonlySet<number> = new Set([podExitCodes.usage, 78]);
 
 /** `pods`: those of the new version only. */
 export function rolloutState(deployment: Deployment, pods: readonly Pod[]): RolloutState {
@@ -25,41 +34,59 @@ export function rolloutState(deployment: Deployment, pods: readonly Pod[]): Roll
   const { availableReplicas = 0, readyReplicas = 0, replicas = 0, updatedReplicas = 0 } = status ?? {};
   if (seen && updatedReplicas === wanted && availableReplicas >= wanted && replicas === updatedReplicas)
     return { type: "done", ready: readyReplicas };
-  const failed = seen ? (podProblem(pods) ?? conditionProblem(deployment)) : undefined;
+  const failed = seen ? (podProblem(pods) ?? conditionProblem(deployment, pods)) : undefined;
   return failed ?? { type: "progressing", ready: readyReplicas, updated: seen ? updatedReplicas : 0, wanted };
 }
 
-function conditionProblem({ status }: Deployment): RolloutState | undefined {
+function conditionProblem({ status }: Deployment, pods: readonly Pod[]): RolloutState | undefined {
   const condition = (type: string, value: string) =>
     status?.conditions?.find((one) => one.type === type && one.status === value);
   const failure = condition("ReplicaFailure", "True");
-  if (failure !== undefined && /quota/i.test(failure.message ?? ""))
-    return { type: "failed", problem: "no_quota", text: failure.message ?? "" };
+  if (failure !== undefined) {
+    const text = failure.message ?? failure.reason ?? "pods cannot be made";
+    return { type: "failed", problem: /exceeded quota/i.test(text) ? "no_quota" : "not_admitted", text };
+  }
   const stuck = condition("Progressing", "False");
   if (stuck === undefined) return undefined;
+  // Only now: room may be made until then.
+  for (const { metadata, status: of } of pods) {
+    const scheduled = of?.conditions?.find(({ type }) => type === "PodScheduled");
+    if (scheduled?.status === "False")
+      return {
+        type: "failed",
+        problem: "no_room",
+        text: `${metadata?.name}: ${scheduled.message ?? scheduled.reason}`,
+      };
+  }
   return { type: "failed", problem: "never_ready", text: stuck.message ?? "it makes no progress" };
 }
 
 function podProblem(pods: readonly Pod[]): RolloutState | undefined {
   for (const pod of pods) {
     const name = pod.metadata?.name ?? "a pod";
-    const [container] = pod.status?.containerStatuses ?? [];
+    const app = pod.metadata?.labels?.["app.kubernetes.io/name"];
+    const { containerStatuses = [] } = pod.status ?? {};
+    const container = containerStatuses.find((one) => one.name === app) ?? containerStatuses[0];
     const { message = "", reason = "" } = container?.state?.waiting ?? {};
     if (/^(ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull)$/.test(reason))
       return { type: "failed", problem: "image_missing", text: `${name}: ${message || reason}` };
     const ended = container?.state?.terminated ?? container?.lastState?.terminated;
-    if (ended?.exitCode === BAD_CONFIGURATION)
-      return {
-        type: "failed",
-        problem: "bad_configuration",
-        text: `${name}: ${ended.message ?? "exit code 78"}`.trim(),
-      };
+    if (ended !== undefined && BAD_CONFIGURATION.has(ended.exitCode))
+      return { type: "failed", problem: "bad_configuration", text: `${name}: ${lastWords(ended)}` };
     if (reason === "CrashLoopBackOff" && (container?.restartCount ?? 0) >= MOST_CRASHES)
       return {
         type: "failed",
         problem: "crashes",
-        text: `${name} has ended ${container?.restartCount} times, last with ${ended?.exitCode ?? "?"}`,
+        text: `${name} has ended ${container?.restartCount} times, last: ${ended === undefined ? "?" : lastWords(ended)}`,
       };
   }
   return undefined;
+}
+
+const MOST_WORDS = 600;
+
+/** What the container printed last, where the kubelet has kept it. */
+function lastWords({ exitCode, message }: { readonly exitCode: number; readonly message?: string }): string {
+  const text = message?.trim() ?? "";
+  return text === "" ? `exit code ${exitCode}` : `exit code ${exitCode}\n${text.slice(-MOST_WORDS)}`;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { CliError } from "../errors.ts";
 import { renderError } from "./error.ts";
 import { table } from "./table.ts";
@@ -18,8 +19,8 @@ describe("the error renderer", () => {
     for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   });
 
-  test("gives programs the same fields", () => {
-    expect(JSON.parse(renderError(error, stream, { format: "json" }))).toEqual({
+  test.each(["json", "yaml"])("gives programs the same fields: %s", (format) => {
+    expect(parse(renderError(error, stream, { format }))).toEqual({
       error: {
         code: "INTERLOCK_ENTRY",
         message: error.message,

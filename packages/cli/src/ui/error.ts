@@ -25,7 +25,8 @@ export function isCoded(error: unknown): error is Coded {
 
 export function renderError(error: unknown, stream: TextStream, options: ErrorOptions = {}): string {
   const { format, verbose = false } = options;
-  if (format === "json") return `${JSON.stringify({ error: fieldsOf(error) }, undefined, 2)}\n`;
+  // YAML's readers read JSON, and a command that fails need not load a library for that.
+  if (format === "json" || format === "yaml") return `${JSON.stringify({ error: fieldsOf(error) }, undefined, 2)}\n`;
   const message = error instanceof Error ? error.message : String(error);
   const code = isCoded(error) ? error.code : undefined;
   const width = Math.min(stream.columns ?? WIDTH, WIDTH);

@@ -6,10 +6,10 @@ const formats = ["table", "json", "yaml"] as const;
 export type Format = (typeof formats)[number];
 
 /** **Errors** `INTERLOCK_LAUNCH_OPTION`. */
-export function formatOf(given: string | undefined, allowed: readonly Format[] = formats): Format {
+export function formatOf(given: string | undefined): Format {
   const format = given ?? "table";
-  if ((allowed as readonly string[]).includes(format)) return format as Format;
-  throw badOption("--output", JSON.stringify(format), allowed.join(", "));
+  if ((formats as readonly string[]).includes(format)) return format as Format;
+  throw badOption("--output", JSON.stringify(format), formats.join(", "));
 }
 
 /** Writes an answer: `people` draws it as a table, the other formats write the value itself. */

@@ -319,6 +319,8 @@ class Api implements KubernetesApi {
 
 /** Says what it is, which its type leaves open. */
 function whole<T extends KubernetesObject>({ apiVersion, kind, namespace }: Resource<T>, object: T): T {
-  const inThere = namespace === undefined ? {} : { namespace };
-  return { ...object, apiVersion, kind, metadata: { ...inThere, ...object.metadata } };
+  const { metadata } = object;
+  // One that says where it is stays byte for byte as it is.
+  const isSaid = namespace === undefined || metadata?.namespace !== undefined;
+  return { ...object, apiVersion, kind, metadata: isSaid ? metadata : { namespace, ...metadata } };
 }

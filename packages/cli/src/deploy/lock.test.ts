@@ -1,0 +1,89 @@
+import { kubernetesApi, resource } from "@interlock/kubernetes";
+import { FakeApiServer } from "@interlock/kubernetes/testing";
+import { expect, test } from "vitest";
+import { exitCodeOf } from "../commands/exit-code.ts";
+import { type LockOptions, whileLocked } from "./lock.ts";
+
+const namespace = "shop";
+const leases = resource({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", plural: "leases", namespace });
+
+function given() {
+  const server = new FakeApiServer();
+  const api = kubernetesApi({ transport: server, namespace });
+  const said: string[] = [];
+  const options = (holder: string): LockOptions => ({
+    app: "bank",
+    namespace,
+    holder,
+    durationMs: 400,
+    say: (line) => said.push(line),
+  });
+  const holderOf = async (): Promise<string | undefined> =>
+    (await api.find(leases, "interlock-deploy-bank"))?.spec?.holderIdentity;
+  return { server, api, said, options, holderOf };
+}
+
+test("a deployment is refused while another one runs, with who runs it and since when, and goes on after it", async () => {
+  const { api, holderOf, options } = given();
+  const going = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const first = whileLocked(api, options("anna@desk"), async () => {
+    begun.resolve();
+    await going.promise;
+    return "done";
+  });
+  await begun.promise;
+  expect(await holderOf()).toBe("anna@desk");
+  const second = whileLocked(api, options("bert@train"), async () => "too");
+  await expect(second).rejects.toMatchObject({
+    code: "INTERLOCK_DEPLOY_LOCKED",
+    details: { app: "bank", namespace, holder: "anna@desk", since: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) },
+  });
+  expect(await second.catch(exitCodeOf)).toBe(7);
+  going.resolve();
+  expect(await first).toBe("done");
+  expect(await holderOf()).toBe("");
+  expect(await whileLocked(api, options("bert@train"), async () => "too")).toBe("too");
+});
+
+test("of one that has died the lock is taken over once it has stood still for as long as it is good", async () => {
+  const { api, holderOf, options, said } = given();
+  const spec = { holderIdentity: "anna@desk", leaseDurationSeconds: 1, leaseTransitions: 4 };
+  await api.create(leases, { metadata: { name: "interlock-deploy-bank" }, spec });
+  const held = await whileLocked(api, options("bert@train"), holderOf);
+  expect(held).toBe("bert@train");
+  expect(said).toEqual([expect.stringContaining("anna@desk deploys bank, or has died doing it")]);
+});
+
+test("it is given back when the deployment fails, with its own error", async () => {
+  const { api, holderOf, options } = given();
+  const failing = whileLocked(api, options("anna@desk"), () => Promise.reject(new Error("no image")));
+  await expect(failing).rejects.toThrow("no image");
+  expect(await holderOf()).toBe("");
+});
+
+test("who has lost it is told by the signal", async () => {
+  const { api, options } = given();
+  await whileLocked(api, options("anna@desk"), async (signal) => {
+    const lost = new Promise((resolve) => signal.addEventListener("abort", resolve));
+    const object = await api.get(leases, "interlock-deploy-bank");
+    await api.update(leases, {
+      ...object,
+      spec: { ...object.spec, holderIdentity: "bert@train", leaseTransitions: 9 },
+    });
+    await lost;
+    expect(signal.reason).toMatchObject({ code: "INTERLOCK_DEPLOY_LOCKED", details: { holder: "bert@train" } });
+  });
+});
+
+test("without a namespace, or without the right to it, it says which", async () => {
+  const { api, options, server } = given();
+  const body = async (): Promise<void> => undefined;
+  server.fault = ({ method }) => (method === "POST" ? { status: 403, message: "no" } : undefined);
+  const denied = whileLocked(api, options("anna@desk"), body);
+  await expect(denied).rejects.toMatchObject({
+    code: "INTERLOCK_DEPLOY_FORBIDDEN",
+    details: { what: "Lease interlock-deploy-bank" },
+  });
+  expect(await denied.catch(exitCodeOf)).toBe(8);
+});
