@@ -14,6 +14,7 @@ export {
   Tuple,
   tuple,
 } from "@interlock/wire";
+export type { ArbiterOptions, ArbiterStatus } from "./arbiter/arbiter.ts";
 export {
   type Cache,
   type CacheBase,

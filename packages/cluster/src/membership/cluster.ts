@@ -10,6 +10,7 @@ import {
   unowned,
 } from "@interlock/core";
 import { callerOf, onEnd, spawnProcess } from "@interlock/core/distribution";
+import { Arbiter, type ArbiterOptions, type ArbiterStatus } from "../arbiter/arbiter.ts";
 import { Discoverer } from "../discovery/discoverer.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import type { DiscoveryStatus } from "../discovery/findings.ts";
@@ -33,6 +34,11 @@ export interface JoinClusterOptions {
   readonly stableMarginMs?: number;
   /** Whether this node may begin a cluster, not only join one. Default true. */
   readonly newClusterEnabled?: boolean;
+  /**
+   * A lease that decides who begins the cluster, and which side goes on when nodes are cut off from each other. Without it every
+   * side goes on.
+   */
+  readonly arbiter?: ArbiterOptions;
   /** Milliseconds between two looks, and between two comparisons of views; in a cluster looks are 5 times as rare. Default 1 000. */
   readonly intervalMs?: number;
   /** Milliseconds that discovery may take for one look. Default 5 000. */
@@ -59,6 +65,8 @@ export interface Cluster extends AsyncDisposable {
   agreement(): Agreement;
   /** What each strategy finds, and how often it has failed. */
   discovery(): readonly DiscoveryStatus[];
+  /** Which side of a split this node is on. Undefined without an arbiter. */
+  arbiter(): ArbiterStatus | undefined;
   /** Why this node is in no cluster yet; undefined once it is. */
   waitingFor(): string | undefined;
   /** Resolves when this node is up. Rejects if it leaves before. */
@@ -128,6 +136,7 @@ class RunningCluster implements Cluster {
   readonly #rules: MembershipRules;
   readonly #intervalMs: number;
   readonly #discoverer: Discoverer;
+  readonly #arbiter: Arbiter | undefined;
   readonly #watching = new Set<(change: MembershipChange) => void>();
   /** The others have heard that this node leaves. */
   readonly #heard = Promise.withResolvers<void>();
@@ -152,11 +161,13 @@ class RunningCluster implements Cluster {
       ),
       stableMarginMs: positive("stableMarginMs", options.stableMarginMs ?? DEFAULT_STABLE_MARGIN_MS, 0),
       newClusterEnabled: options.newClusterEnabled ?? true,
+      arbitrated: options.arbiter !== undefined,
       dialMs: this.#intervalMs,
       joinMs: JOIN_MS,
       leaveMs: positive("leaveMs", options.leaveMs ?? DEFAULT_LEAVE_MS, 0),
       forgetMs: positive("forgetMs", options.forgetMs ?? DEFAULT_FORGET_MS, 0),
     };
+    this.#arbiter = options.arbiter && this.#arbiterOf(options.arbiter);
     if (options.discovery.length === 0) throw badOption("discovery", "none", "at least one strategy");
     this.#discoverer = new Discoverer({
       strategies: options.discovery,
@@ -168,14 +179,31 @@ class RunningCluster implements Cluster {
     });
   }
 
+  #arbiterOf(options: ArbiterOptions): Arbiter {
+    const { local } = this.#parts;
+    try {
+      return new Arbiter(options, {
+        local,
+        tell: (nodes, message) => this.#inputs?.tell(nodes, message),
+        changed: () => this.#inputs?.arbitrated(),
+      });
+    } catch (error) {
+      if (error instanceof RangeError)
+        throw badOption("arbiter", error.message, "times that do not contradict each other");
+      throw error;
+    }
+  }
+
   async start(): Promise<void> {
     const { kernel, local } = this.#parts;
+    this.#arbiter?.start();
     const server = membershipServer({
       local,
       kernel,
       rules: this.#rules,
       tickMs: this.#intervalMs,
       findings: this.#discoverer.findings,
+      arbiter: this.#arbiter,
       begun: (inputs) => this.#begun(inputs),
       changed: (state, changes) => this.#changed(state, changes),
       left: () => this.#heard.resolve(),
@@ -233,6 +261,10 @@ class RunningCluster implements Cluster {
 
   discovery(): readonly DiscoveryStatus[] {
     return this.#discoverer.status();
+  }
+
+  arbiter(): ArbiterStatus | undefined {
+    return this.#arbiter?.status();
   }
 
   waitingFor(): string | undefined {
@@ -293,7 +325,8 @@ class RunningCluster implements Cluster {
     this.#left.signal.addEventListener("abort", () => this.#heard.resolve(), { once: true });
     if (!this.#left.signal.aborted) await this.#heard.promise;
     await this.#supervisor?.[Symbol.asyncDispose]();
-    await stopped;
+    // Last: until the others have heard that it goes, it is one of those that decide.
+    await Promise.all([stopped, this.#arbiter?.stop()]);
     this.#left.abort();
   }
 

@@ -14,11 +14,13 @@ import {
   sendAfter,
 } from "@interlock/core";
 import { deliverCast, type LocalPid, type Process } from "@interlock/core/distribution";
+import type { Arbiter } from "../arbiter/arbiter.ts";
+import { checkedArbiterMessage } from "../arbiter/messages.ts";
 import type { Findings } from "../discovery/findings.ts";
 import { monitorNodes } from "../node/monitor-nodes.ts";
 import type { NetKernel } from "../node/net-kernel.ts";
 import { Disagreement } from "./disagreement.ts";
-import { checkedMessage, type Message } from "./messages.ts";
+import { checkedMessage } from "./messages.ts";
 import { type Effect, type MembershipChange, type MembershipRules, MembershipState } from "./state.ts";
 
 /** Under what name other nodes find it. */
@@ -33,6 +35,8 @@ export interface MembershipServerOptions {
   readonly rules: MembershipRules;
   readonly tickMs: number;
   readonly findings: Findings;
+  /** Undefined: nobody decides, each side of a split goes on. */
+  readonly arbiter: Arbiter | undefined;
   /** A process has begun; it may not be the first. */
   readonly begun: (inputs: MembershipInputs) => void;
   readonly changed: (state: MembershipState, changes: readonly MembershipChange[]) => void;
@@ -44,6 +48,10 @@ export interface MembershipServerOptions {
 /** What may be said to the process from outside. */
 export interface MembershipInputs {
   found(): void;
+  /** The arbiter has something to say. */
+  arbitrated(): void;
+  /** By the connection that is there. */
+  tell(nodes: readonly NodeName[], message: object): void;
   leave(): void;
 }
 
@@ -63,7 +71,12 @@ export function membershipServer(options: MembershipServerOptions): AnyGenServer
       const cast = (operation: string, ...args: readonly unknown[]): void => deliverCast(process, operation, args);
       const shell = new Shell(options, process, cast);
       monitorNodes();
-      begun({ found: () => cast("found"), leave: () => cast("leave") });
+      begun({
+        found: () => cast("found"),
+        arbitrated: () => cast("arbitrated"),
+        tell: (nodes, message) => shell.tell(nodes, message),
+        leave: () => cast("leave"),
+      });
       for (const node of kernel.nodes("connected")) shell.linked(node);
       shell.act((state) => state.found(findings.nodes, findings.complete, now()));
       tick();
@@ -73,15 +86,21 @@ export function membershipServer(options: MembershipServerOptions): AnyGenServer
       /** From another node's. What is no message, or one of a later version, is not heard. */
       told({ state: shell }, said: unknown) {
         const message = checkedMessage(said);
+        const asked = checkedArbiterMessage(said);
+        if (asked !== undefined) options.arbiter?.received(asked);
         if (message !== undefined) shell.act((state) => state.received(message, now()));
         return noreply();
       },
-      notReached({ state: shell }, node: NodeName) {
-        shell.act((state) => state.dialFailed(node, now()));
+      notReached({ state: shell }, node: NodeName, isRefused: boolean) {
+        shell.act((state) => state.dialFailed(node, now(), isRefused));
         return noreply();
       },
       found({ state: shell }) {
         shell.act((state) => state.found(findings.nodes, findings.complete, now()));
+        return noreply();
+      },
+      arbitrated({ state: shell }) {
+        shell.claim(now());
         return noreply();
       },
       leave({ state: shell }) {
@@ -136,6 +155,11 @@ class Shell {
     this.act((state) => (route.rich ? state.linked(node, nowMs) : state.stranger(node, nowMs)));
   }
 
+  claim(nowMs: number): void {
+    const { arbiter } = this.#options;
+    if (arbiter !== undefined) this.act((state) => state.claimed(arbiter.claim, nowMs));
+  }
+
   act(step: (state: MembershipState) => readonly Effect[]): void {
     const changes: MembershipChange[] = [];
     const effects = step(this.#state);
@@ -145,7 +169,7 @@ class Shell {
           this.#dial(effect.node);
           break;
         case "tell":
-          for (const node of effect.nodes) this.#tell(node, effect.message);
+          this.tell(effect.nodes, effect.message);
           break;
         case "changed":
           changes.push(effect.change);
@@ -160,6 +184,7 @@ class Shell {
       }
     }
     this.#options.changed(this.#state, changes);
+    this.#options.arbiter?.surrounded(this.#state.surroundings);
     // Last: whoever waits for it finds everything done.
     if (effects.some(({ type }) => type === "left")) this.#options.left();
   }
@@ -179,12 +204,15 @@ class Shell {
   }
 
   #dial(node: NodeName): void {
-    this.#options.kernel.connect(node).catch(() => this.#cast("notReached", node));
+    this.#options.kernel.connect(node).catch(({ cause }: Error) => {
+      this.#cast("notReached", node, (cause as { code?: unknown } | undefined)?.code === "ECONNREFUSED");
+    });
   }
 
   /** Never by a new connection: a message belongs to the one on which the node was heard of. */
-  #tell(node: NodeName, message: Message): void {
-    this.#options.kernel.connectedRoute(node)?.cast(this.#process.pid, MEMBERSHIP, "told", [message]);
+  tell(nodes: readonly NodeName[], message: object): void {
+    for (const node of nodes)
+      this.#options.kernel.connectedRoute(node)?.cast(this.#process.pid, MEMBERSHIP, "told", [message]);
   }
 
   #warn(text: string): void {

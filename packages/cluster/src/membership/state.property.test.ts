@@ -20,6 +20,7 @@ const rules: MembershipRules = {
   requiredContactPoints: 1,
   stableMarginMs: MARGIN_MS,
   newClusterEnabled: true,
+  arbitrated: false,
   // Less than a tick: a connection may be lost and back before anything is said of it.
   dialMs: 20,
   joinMs: 5_000,
@@ -32,6 +33,7 @@ interface Site {
   readonly changes: MembershipChange[];
   readonly links: Set<NodeName>;
   hasLeft: boolean;
+  isAsking: boolean;
 }
 
 type Happening =
@@ -52,6 +54,10 @@ class World {
   /** Every cluster that any node ever began. */
   readonly formed = new Set<string>();
   readonly cut = new Set<string>();
+  /** Who holds the lease of the arbiter, as far as a world has one: whoever asked first. */
+  leaseHolder: NodeName | undefined;
+  /** While it cannot be reached. */
+  isLeaseAway = false;
   readonly #queue: { readonly atMs: number; readonly order: number; readonly what: Happening }[] = [];
   readonly #delay: () => number;
   /** Of each pair of nodes the time before which nothing arrives: messages of one connection keep their order. */
@@ -77,7 +83,7 @@ class World {
 
   start(node: NodeName, incarnation: number, found: Iterable<NodeName>, own: Partial<MembershipRules> = {}): void {
     const state = new MembershipState({ node, incarnation }, { ...rules, ...own }, () => 0.5, this.nowMs);
-    this.sites.set(node, { state, changes: [], links: new Set(), hasLeft: false });
+    this.sites.set(node, { state, changes: [], links: new Set(), hasLeft: false, isAsking: false });
     this.find(node, found);
     this.after(TICK_MS, { type: "tick", node });
   }
@@ -93,6 +99,20 @@ class World {
       else if (effect.type === "changed") this.#changed(node, effect.change);
       else if (effect.type === "left") this.at(node).hasLeft = true;
     }
+    const site = this.sites.get(node);
+    if (site?.state.surroundings.phase === "forming" && !site.isAsking) {
+      site.isAsking = true;
+      this.do(this.#delay(), () => this.#claim(site, node));
+    }
+  }
+
+  #claim(site: Site, node: NodeName): void {
+    site.isAsking = false;
+    if (this.sites.get(node) !== site) return;
+    if (this.isLeaseAway) return this.act(node, site.state.claimed({ type: "open", reason: "away" }, this.nowMs));
+    this.leaseHolder ??= node;
+    const by = this.leaseHolder;
+    this.act(node, site.state.claimed(by === node ? { type: "held" } : { type: "taken", by }, this.nowMs));
   }
 
   #changed(node: NodeName, change: MembershipChange): void {
@@ -336,6 +356,49 @@ describe("nodes that find one stable set", () => {
         expect(world.states("a@h")).toMatchObject({ "b@h": "down", "c@h": "up", "e@h": "down" });
         world.heal();
         world.run(170_000);
+        expectOneCluster(world, NODES);
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe("nodes whose arbiter decides who begins", () => {
+  const arbitrated = { requiredContactPoints: 1, arbitrated: true };
+
+  test("never form two, though parts of them find only themselves: the others join the holder of the lease", () => {
+    fc.assert(
+      fc.property(startTimes, delays, fc.tuple(...NODES.map(() => fc.nat(2))), (starts, delay, parts) => {
+        const world = new World(delay);
+        for (const [at, node] of NODES.entries())
+          world.do(starts[at] as number, () =>
+            world.start(
+              node,
+              at + 1,
+              NODES.filter((_, other) => parts[other] === parts[at]),
+              arbitrated,
+            ),
+          );
+        world.run(60_000);
+        expect(world.formed.size).toBe(1);
+        expectOneCluster(world, NODES);
+      }),
+    );
+  });
+
+  test("form none while its lease cannot be reached, say so, and one when it can", () => {
+    fc.assert(
+      fc.property(startTimes, delays, (starts, delay) => {
+        const world = new World(delay);
+        world.isLeaseAway = true;
+        for (const [at, node] of NODES.entries())
+          world.do(starts[at] as number, () => world.start(node, at + 1, NODES, arbitrated));
+        world.run(30_000);
+        expect(world.formed.size).toBe(0);
+        expect(NODES.map((node) => world.at(node).state.waitingFor)).toContain("away");
+        world.isLeaseAway = false;
+        world.run(60_000);
+        expect(world.formed.size).toBe(1);
         expectOneCluster(world, NODES);
       }),
       { numRuns: 30 },

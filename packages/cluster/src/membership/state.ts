@@ -9,12 +9,16 @@
  * Discovery adds candidates and takes none away from the members: nothing here ends a connection.
  */
 import type { NodeName, Random } from "@interlock/core";
+import type { Claim } from "../arbiter/arbiter.ts";
+import type { Surroundings } from "../arbiter/arbitration.ts";
 import { backOffMs } from "../discovery/back-off.ts";
 import type { Greeting, Message, Standing } from "./messages.ts";
 import { type BootstrapRules, type Contact, type Observed, plan } from "./plan.ts";
 import { digestOf, isLive, type Member, type MemberState, order, type View, viewOf } from "./view.ts";
 
 export interface MembershipRules extends BootstrapRules {
+  /** Whether a cluster is begun only by whoever holds the arbiter's lease. */
+  readonly arbitrated: boolean;
   /** Only nodes with the same name are of concern. */
   readonly name: string;
   /** Milliseconds before a node that could not be reached is tried again, the first time. */
@@ -79,6 +83,10 @@ export class MembershipState {
   /** Connected, and nothing to do with this cluster. */
   readonly #strangers = new Set<NodeName>();
   readonly #dials = new Map<NodeName, Dial>();
+  /** Members that are down, and may yet be alive on the other side of a cut: nothing has shown that their process has ended. */
+  readonly #missing = new Set<NodeName>();
+  #claim: Claim = { type: "open", reason: "the cluster's lease is being asked for" };
+  #wouldForm = false;
   #found: ReadonlySet<NodeName> = new Set();
   #complete = false;
   #agreement = "";
@@ -130,7 +138,25 @@ export class MembershipState {
     });
   }
 
+  /** What the arbiter has to know. */
+  get surroundings(): Surroundings {
+    if (this.#standing === "waiting" || this.#standing === "left")
+      return { phase: this.#wouldForm ? "forming" : "waiting", live: new Set(), missing: new Set() };
+    const missing = new Set(this.#missing);
+    // Who has just come and does not reach one that the others do misses it, too.
+    if (this.#standing === "up")
+      for (const node of this.#named())
+        if (!this.#isReached(node) && (this.#dials.get(node)?.failures ?? 0) > 0) missing.add(node);
+    return { phase: "in", live: new Set(this.#others()), missing };
+  }
+
   // What happens
+
+  /** What the arbiter says of a cluster that would be begun here. */
+  claimed(claim: Claim, nowMs: number): readonly Effect[] {
+    this.#claim = claim;
+    return this.#next(nowMs);
+  }
 
   /** All that discovery finds, and whether no strategy fails. */
   found(nodes: ReadonlySet<NodeName>, complete: boolean, nowMs: number): readonly Effect[] {
@@ -164,13 +190,17 @@ export class MembershipState {
   unlinked(node: NodeName, nowMs: number): readonly Effect[] {
     this.#strangers.delete(node);
     if (this.#peers.delete(node)) {
+      const member = this.#members.get(node);
+      if (member !== undefined && isLive(member)) this.#missing.add(node);
       this.#lost(node, nowMs);
       this.#failedDial(node, nowMs);
     }
     return this.#next(nowMs);
   }
 
-  dialFailed(node: NodeName, nowMs: number): readonly Effect[] {
+  /** @param isRefused its system has answered that nobody listens there: its process has ended. */
+  dialFailed(node: NodeName, nowMs: number, isRefused = false): readonly Effect[] {
+    if (isRefused) this.#missing.delete(node);
     if (!this.#peers.has(node)) this.#failedDial(node, nowMs);
     return this.#next(nowMs);
   }
@@ -219,6 +249,7 @@ export class MembershipState {
       if (nowMs - goneMs >= this.#rules.forgetMs) {
         this.#goneMs.delete(node);
         this.#members.delete(node);
+        this.#missing.delete(node);
         this.#view = undefined;
       }
     const effects = this.#next(nowMs);
@@ -237,6 +268,7 @@ export class MembershipState {
       return;
     }
     peer.greeting = greeting;
+    this.#missing.delete(node);
     if (nodes !== undefined) peer.nodes = nodes;
     // It may have begun anew on a connection that both have known for long.
     if (greeting.answer) this.#tell([node], this.#greeting(true));
@@ -290,6 +322,7 @@ export class MembershipState {
   // Joining and leaving
 
   #enter(cluster: string, state: "joining" | "up", nowMs: number): void {
+    this.#wouldForm = false;
     this.#cluster = cluster;
     this.#waitingFor = undefined;
     this.#joiningSinceMs = nowMs;
@@ -312,13 +345,11 @@ export class MembershipState {
   /** All that its members name are connected, or were tried. */
   #hasJoined(nowMs: number): boolean {
     if (nowMs - this.#joiningSinceMs >= this.#rules.joinMs) return true;
-    return this.#named().every(
-      (node) =>
-        node === this.#self ||
-        this.#strangers.has(node) ||
-        this.#peers.get(node)?.greeting !== undefined ||
-        (this.#dials.get(node)?.failures ?? 0) > 0,
-    );
+    return this.#named().every((node) => this.#isReached(node) || (this.#dials.get(node)?.failures ?? 0) > 0);
+  }
+
+  #isReached(node: NodeName): boolean {
+    return node === this.#self || this.#strangers.has(node) || this.#peers.get(node)?.greeting !== undefined;
   }
 
   /** The nodes that its members name. */
@@ -379,10 +410,16 @@ export class MembershipState {
   #bootstrap(nowMs: number): void {
     const observed = this.#observe(nowMs);
     const action = plan(observed, this.#rules, nowMs);
+    this.#wouldForm = action.type === "form";
     if (action.type === "wait") this.#waitingFor = action.reason;
     else if (action.type === "join") this.#enter(action.cluster, "joining", nowMs);
+    else if (this.#rules.arbitrated && this.#claim.type !== "held") this.#waitingFor = this.#heldUp(this.#claim);
     // Of this life of this node: no other cluster is ever called so.
     else this.#enter(`${this.#self}/${this.#incarnation}`, "up", nowMs);
+  }
+
+  #heldUp(claim: Exclude<Claim, { readonly type: "held" }>): string {
+    return claim.type === "open" ? claim.reason : `${claim.by} holds the cluster's lease, and is to be joined`;
   }
 
   #observe(nowMs: number): Observed {
@@ -446,7 +483,9 @@ export class MembershipState {
     if (this.#standing === "leaving" || this.#standing === "left") return;
     const down = [...this.#members.values()].filter(({ state }) => state === "down").map(({ node }) => node);
     const told = [...this.#peers.values()].flatMap(({ nodes }) => nodes);
-    const wanted = new Set([...this.#found, ...told, ...down]);
+    // Discovery need not have found it: whoever holds the lease is in the cluster, or begins it.
+    const holder = this.#wouldForm && this.#claim.type === "taken" ? [this.#claim.by] : EMPTY;
+    const wanted = new Set([...this.#found, ...told, ...down, ...holder]);
     for (const node of wanted) {
       if (node === this.#self || this.#peers.has(node) || this.#strangers.has(node)) continue;
       const dial = this.#dials.get(node) ?? { failures: 0, pending: false, nextMs: nowMs };

@@ -46,7 +46,7 @@ import {
   stopped,
 } from "../lease/elector.ts";
 import type { Lease, LeaseAnswer } from "../lease/lease.ts";
-import { hasDeparted, hasStoodDown, takePart } from "../node/attached.ts";
+import { doUnique, hasDeparted, hasStoodDown, isSuspended, takePart } from "../node/attached.ts";
 import { candidateName, dropStanding, Standing, setStanding } from "./standing.ts";
 
 export interface SingletonPlan {
@@ -70,7 +70,7 @@ type Note =
     }
   | { readonly type: "started"; readonly term: number; readonly outcome: Outcome }
   | { readonly type: "late"; readonly term: number }
-  /** The node leaves its network; it waits until `done` is called. */
+  /** The node leaves its network, or is cut off; it waits until `done` is called. */
   | { readonly type: "leaving"; readonly done: () => void }
   | { readonly type: "joined" };
 
@@ -95,7 +95,7 @@ interface Candidacy {
   readonly timer: Timer | undefined;
   /** The last request failed: said once, not every two seconds. */
   readonly isFailing: boolean;
-  /** The node has left its network: it is no candidate until it is part of one again. */
+  /** The node has left its network, or is on the losing side of a split: it is no candidate until that has changed. */
   readonly isWithdrawn: boolean;
 }
 
@@ -115,23 +115,22 @@ export const SingletonChild: Child = genServer({
     const pid = own();
     const unwatch = unowned(() => plan.lease.watch?.(() => void trySend(pid, { type: "changed" })));
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-    const endPart = takePart(node, {
-      leaving() {
-        const { promise, resolve: done } = Promise.withResolvers<void>();
-        send(pid, { type: "leaving", done });
-        return Promise.race([promise, ended]);
-      },
-      joined: () => void trySend(pid, { type: "joined" }),
-    });
+    const leaving = (): Promise<void> => {
+      const { promise, resolve: done } = Promise.withResolvers<void>();
+      send(pid, { type: "leaving", done });
+      return Promise.race([promise, ended]);
+    };
+    const joined = (): void => void trySend(pid, { type: "joined" });
+    const ends = [takePart(node, { leaving, joined }), doUnique(node, { suspend: leaving, resume: joined })];
     me.own({
       close: () => {
         dropStanding(node, plan.name, standing);
         unwatch?.();
-        endPart();
+        for (const endPart of ends) endPart();
         end();
       },
     });
-    const isWithdrawn = hasDeparted(node);
+    const isWithdrawn = mayNot(node);
     const state = { plan, node, standing, term: undefined, timer: undefined, isFailing: false, isWithdrawn };
     return advance(state, (known) => known);
   },
@@ -162,6 +161,7 @@ export const SingletonChild: Child = genServer({
       case "leaving":
         return withdrawn(state, message.done);
       case "joined":
+        if (mayNot(state.node) || !state.isWithdrawn) return noreply(state);
         state.standing.election = election(candidateName(state.node), state.plan.timing, now);
         return noreply(advance({ ...state, isWithdrawn: false }, (known) => known));
       case "EXIT":
@@ -174,6 +174,10 @@ export const SingletonChild: Child = genServer({
   },
   terminate: ({ state }) => resign(state),
 });
+
+function mayNot(node: LocalNode): boolean {
+  return hasDeparted(node) || isSuspended(node);
+}
 
 function own(): Pid<Note> {
   return self().pid as Pid<Note>;

@@ -69,6 +69,41 @@ export function hasDeparted(local: LocalNode): boolean {
   return departed.has(local);
 }
 
+/** Work of which there is one in the whole cluster. */
+export interface UniqueWork {
+  /** The node may not do it any more. Resolves when it has ended here. */
+  suspend(): Promise<void>;
+  /** The node may do it again. */
+  resume(): void;
+}
+
+const uniqueWork = new WeakMap<LocalNode, Set<UniqueWork>>();
+const suspended = new WeakSet<LocalNode>();
+
+/** @returns what ends it. */
+export function doUnique(local: LocalNode, work: UniqueWork): () => void {
+  const all = uniqueWork.get(local) ?? new Set();
+  uniqueWork.set(local, all);
+  all.add(work);
+  return () => all.delete(work);
+}
+
+/** Resolves when all unique work has ended here. */
+export async function suspendUnique(local: LocalNode): Promise<void> {
+  suspended.add(local);
+  await Promise.all([...(uniqueWork.get(local) ?? [])].map((one) => one.suspend()));
+}
+
+export function resumeUnique(local: LocalNode): void {
+  suspended.delete(local);
+  for (const one of uniqueWork.get(local) ?? []) one.resume();
+}
+
+/** Whether the node is cut off from the side of its cluster that goes on, as far as it knows. */
+export function isSuspended(local: LocalNode): boolean {
+  return suspended.has(local);
+}
+
 /** From now on messages of other nodes reach `process` in the exact profile. */
 export function useTerms(process: Process): void {
   exact.add(process);

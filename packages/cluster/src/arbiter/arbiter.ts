@@ -1,0 +1,224 @@
+/** The arbiter of a node: its rules are `arbitration.ts`, its lease and its clock are here. */
+import { type LocalNode, type NodeName, type Timer, unowned } from "@interlock/core";
+import { type LeaseRequest, type LeaseTiming, leaseTiming } from "../lease/elector.ts";
+import type { Lease, LeaseAnswer } from "../lease/lease.ts";
+import { candidateName } from "../names/standing.ts";
+import { resumeUnique, suspendUnique } from "../node/attached.ts";
+import { Arbitration, type ArbitrationEffect, type Surroundings } from "./arbitration.ts";
+import type { ArbiterMessage } from "./messages.ts";
+
+export interface ArbiterOptions extends Partial<LeaseTiming> {
+  /** One for the whole cluster, where all its nodes can reach it. */
+  readonly lease: Lease;
+  /**
+   * What becomes of unique work on a node that misses others and cannot reach the lease. `stop`: it ends; `keep`: it goes on
+   * where more than half of the nodes see each other, so that it may be done twice if the others still reach the lease.
+   * Default `stop`.
+   */
+  readonly onLoss?: "stop" | "keep";
+}
+
+/** What a node knows of the arbiter of its cluster. */
+export interface ArbiterStatus {
+  /** Whether this node may do what only one may: hold singletons, run placed processes. */
+  readonly allowed: boolean;
+  /** Why not. */
+  readonly reason: string | undefined;
+  /** Whether it is on a side of a split that does not go on: then it should be given no visitors either. */
+  readonly losing: boolean;
+  /** Who holds the cluster's lease, as this node knows. */
+  readonly holder: NodeName | undefined;
+  /** Members that are not connected, and have neither left nor ended. */
+  readonly missing: readonly NodeName[];
+  /** Why the lease could not be reached the last time. As long as nobody is missing nothing follows from it. */
+  readonly problem: string | undefined;
+}
+
+/** Whether a node that would begin a cluster may. */
+export type Claim =
+  | { readonly type: "held" }
+  /** Another node holds the lease: its cluster is to be joined. */
+  | { readonly type: "taken"; readonly by: NodeName }
+  | { readonly type: "open"; readonly reason: string };
+
+export interface ArbiterShell {
+  readonly local: LocalNode;
+  readonly tell: (nodes: readonly NodeName[], message: ArbiterMessage) => void;
+  /** The claim may be another one now. */
+  readonly changed: () => void;
+}
+
+export class Arbiter {
+  readonly #lease: Lease;
+  readonly #shell: ArbiterShell;
+  readonly #arbitration: Arbitration;
+  readonly #candidate: string;
+  readonly #durationMs: number;
+  #unwatch: (() => void) | undefined;
+  #timer: Timer | undefined;
+  #suspensions = 0;
+  #isFailing = false;
+  #wasIn = false;
+  /** The claim as it was told last. */
+  #said = "";
+  /** Has been allowed to, once: before, not being so is nothing to be told of. */
+  #wasAllowed = false;
+  #releasing: Promise<unknown> | undefined;
+
+  constructor({ lease, onLoss = "stop", ...given }: ArbiterOptions, shell: ArbiterShell) {
+    const { local } = shell;
+    const timing = leaseTiming(given);
+    this.#lease = lease;
+    this.#shell = shell;
+    this.#candidate = candidateName(local);
+    this.#durationMs = timing.durationMs;
+    this.#arbitration = new Arbitration(local.name, this.#candidate, { timing, onLoss }, local.runtime.clock.now());
+  }
+
+  /** From now on no unique work is done here until it is known that it may be. */
+  start(): void {
+    const { local } = this.#shell;
+    void suspendUnique(local);
+    this.#unwatch = unowned(() =>
+      this.#lease.watch?.(() => this.#act((arbitration, nowMs) => arbitration.changed(nowMs))),
+    );
+    this.#act((arbitration, nowMs) => arbitration.wake(nowMs));
+  }
+
+  surrounded(around: Surroundings): void {
+    // A membership that begins anew knows less than this.
+    if (this.#wasIn && around.phase !== "in") return;
+    this.#wasIn = around.phase === "in";
+    this.#act((arbitration, nowMs) => arbitration.surrounded(around, nowMs));
+  }
+
+  received(message: ArbiterMessage): void {
+    this.#act((arbitration, nowMs) => arbitration.received(message, nowMs));
+  }
+
+  get claim(): Claim {
+    const nowMs = this.#nowMs;
+    if (this.#arbitration.isHolder(nowMs)) return { type: "held" };
+    const by = this.#arbitration.holder(nowMs);
+    if (by !== undefined) return { type: "taken", by };
+    const { problem } = this.#arbitration;
+    if (problem !== undefined) return { type: "open", reason: `the cluster's lease cannot be reached: ${problem}` };
+    return { type: "open", reason: "the cluster's lease is being asked for" };
+  }
+
+  status(): ArbiterStatus {
+    const nowMs = this.#nowMs;
+    const { isAllowed: allowed, missing, problem } = this.#arbitration;
+    return {
+      allowed,
+      reason: this.#arbitration.reason(nowMs),
+      losing: this.#arbitration.isLosing(nowMs),
+      holder: this.#arbitration.holder(nowMs),
+      missing: [...missing].sort(),
+      problem,
+    };
+  }
+
+  /** Gives the lease up, so that the others need not wait for its end. */
+  async stop(): Promise<void> {
+    this.#unwatch?.();
+    this.#act((arbitration, nowMs) => arbitration.leave(nowMs));
+    this.#timer?.cancel();
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const limit = this.#shell.local.after(this.#durationMs / 3, resolve);
+    await Promise.race([this.#releasing, late]);
+    limit.cancel();
+  }
+
+  get #nowMs(): number {
+    return this.#shell.local.runtime.clock.now();
+  }
+
+  #act(step: (arbitration: Arbitration, nowMs: number) => readonly ArbitrationEffect[]): void {
+    const { local } = this.#shell;
+    for (const effect of step(this.#arbitration, this.#nowMs)) this.#do(effect);
+    this.#timer?.cancel();
+    const delayMs = Math.max(0, this.#arbitration.wakeMs - this.#nowMs);
+    // What it brings belongs to no process.
+    this.#timer =
+      delayMs < 2 ** 31
+        ? unowned(() => local.after(delayMs, () => this.#act((one, nowMs) => one.wake(nowMs))))
+        : undefined;
+    const { claim } = this;
+    const said = JSON.stringify(claim);
+    if (said === this.#said) return;
+    this.#said = said;
+    this.#shell.changed();
+  }
+
+  #do(effect: ArbitrationEffect): void {
+    switch (effect.type) {
+      case "request":
+        return this.#ask(effect.number, effect.request);
+      case "release":
+        this.#releasing = unowned(() => this.#lease.release(effect.held)).catch((error: unknown) =>
+          this.#complain(error),
+        );
+        return;
+      case "tell":
+        return this.#shell.tell(effect.nodes, effect.message);
+      case "unique":
+        return effect.allowed ? this.#resume() : this.#suspend();
+    }
+  }
+
+  #ask(number: number, request: LeaseRequest): void {
+    unowned(() => {
+      this.#carriedOut(request).then(
+        (answer) => {
+          this.#isFailing = false;
+          // The others need not wait until a lease runs out that nobody acts by. It does if this fails.
+          if (request.type === "acquire" && answer.granted && !this.#arbitration.awaits(number) && answer.record)
+            this.#lease.release(answer.record).catch(() => undefined);
+          this.#act((arbitration, nowMs) => arbitration.answered(number, answer, nowMs));
+        },
+        (error: unknown) => {
+          this.#complain(error);
+          const problem = error instanceof Error ? error.message : String(error);
+          this.#act((arbitration, nowMs) => arbitration.failed(number, problem, nowMs));
+        },
+      );
+    });
+  }
+
+  async #carriedOut(request: LeaseRequest): Promise<LeaseAnswer> {
+    if (request.type === "renew") return this.#lease.renew(request.held);
+    if (request.type === "read") return { granted: false, record: await this.#lease.read() };
+    return this.#lease.acquire({ holder: this.#candidate, durationMs: this.#durationMs }, request.over);
+  }
+
+  #suspend(): void {
+    const { local } = this.#shell;
+    const suspension = ++this.#suspensions;
+    this.#warn(`does no unique work any more: ${this.#arbitration.reason(this.#nowMs) ?? "it is in no cluster"}`);
+    unowned(() => {
+      void suspendUnique(local).then(() => {
+        if (suspension === this.#suspensions) this.#act((arbitration, nowMs) => arbitration.ended(nowMs));
+      });
+    });
+  }
+
+  #resume(): void {
+    this.#suspensions++;
+    if (this.#wasAllowed) this.#warn("does unique work again");
+    this.#wasAllowed = true;
+    unowned(() => resumeUnique(this.#shell.local));
+  }
+
+  /** Once, not every two seconds. */
+  #complain(details: unknown): void {
+    if (!this.#isFailing) this.#warn("cannot reach the cluster's lease", details);
+    this.#isFailing = true;
+  }
+
+  #warn(text: string, details: unknown = undefined): void {
+    const { local } = this.#shell;
+    const at = local.runtime.clock.wallTime();
+    local.report({ type: "warning", pid: undefined, label: `${local.name} arbiter`, text, details, at });
+  }
+}
