@@ -50,6 +50,16 @@ export interface CliErrorDetails {
   };
   /** The rollout goes on, and takes longer than was waited for. */
   readonly INTERLOCK_ROLLOUT_TIMEOUT: { readonly app: string; readonly timeoutMs: number };
+  /** A Secret of the cluster is not as `interlock deploy` makes it. Nothing of it is shown. */
+  readonly INTERLOCK_CLUSTER_SECRET: { readonly secret: string; readonly problem: string };
+  /** Nodes with TLS and nodes without do not talk to each other, so a rolling update would make two clusters. */
+  readonly INTERLOCK_TLS_CHANGE: { readonly cluster: string; readonly deployment: string; readonly has: boolean };
+  /** Some pods have not got the new cookie or certificates. What was begun is kept, and all pods go on as they are. */
+  readonly INTERLOCK_ROTATION_STALLED: {
+    readonly cluster: string;
+    readonly what: "cookie" | "certificates";
+    readonly behind: readonly string[];
+  };
   /** No error has that code. */
   readonly INTERLOCK_NO_SUCH_CODE: { readonly code: string; readonly similar: readonly string[] };
   /** The application was never deployed in that version, or it is not kept any more. `known`: those that are. */
@@ -104,6 +114,11 @@ export const cliHints: { readonly [Code in CliErrorCode]: string } = {
   INTERLOCK_PORT_FORWARD:
     "Who asks needs create on pods/portforward, and the pod has to run; or ask from inside: kubectl exec a pod of it.",
   INTERLOCK_READ_ONLY: "Start it with interlock remote NODE --write: what a call does there is the server's affair.",
+  INTERLOCK_CLUSTER_SECRET: "Deploy once, if it is not there; else correct the Secret, or delete it and deploy again.",
+  INTERLOCK_TLS_CHANGE:
+    "Say spec.tls as the cluster has it; or scale all of its Deployments to 0 first, and deploy then: that stops the application.",
+  INTERLOCK_ROTATION_STALLED:
+    "See what keeps these pods from it (kubectl describe pod), and call the same command again: it goes on where it was.",
   INTERLOCK_NO_SUCH_CODE:
     "Copy the code from the message; all of them: docs/errors.md, or interlock explain without a code.",
   INTERLOCK_NO_SUCH_REVISION: "Take one of the revisions that the message names, or deploy the version that you want.",

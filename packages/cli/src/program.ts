@@ -26,6 +26,10 @@ export function interlock(terminal: Terminal, ends: (code: number) => void): Com
     .option("--context <name>", "of the kubeconfig; default: the current one")
     .option("--create-namespace", "make it if it is not there")
     .option("--dry-run", "print the objects as they would be applied, as YAML or JSON, and do nothing")
+    .option(
+      "--rotate <what>",
+      "cookie or certificates: change what its nodes know each other by, while they run, and nothing else",
+    )
     .option("--no-wait", "do not follow the rollout")
     .option("-w, --watch", "show the pods meanwhile, as status -w does")
     .option("--plain", "a line for each step, on a terminal too")

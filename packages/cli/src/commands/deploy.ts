@@ -13,6 +13,7 @@ import { answer, type Format, formatOf } from "../ui/output.ts";
 import { bar, Progress } from "../ui/progress.ts";
 import type { Terminal, TextStream } from "../ui/terminal.ts";
 import { untilSignalled } from "./interrupted.ts";
+import { rotateIdentity } from "./rotate.ts";
 import { watcher } from "./status.ts";
 
 export interface DeployOptions {
@@ -30,6 +31,8 @@ export interface DeployOptions {
   /** Seconds. */
   readonly timeout: string;
   readonly output?: string;
+  /** What its nodes know each other by is changed, and nothing else is done: `cookie` or `certificates`. */
+  readonly rotate?: string;
 }
 
 /**
@@ -39,6 +42,7 @@ export interface DeployOptions {
 export async function deploy(options: DeployOptions, terminal: Terminal): Promise<void> {
   const format = formatOf(options.output);
   const app = await readAppSpec(options.file);
+  if (options.rotate !== undefined) return rotateIdentity(options.rotate, app, options, terminal);
   const image = options.image ?? app.image;
   if (image === undefined) throw badOption("image", "none", "spec.image in the file, or --image");
   const timeoutMs = Number(options.timeout) * 1_000;
@@ -63,7 +67,13 @@ export async function deploy(options: DeployOptions, terminal: Terminal): Promis
       const objects = render(app, { image, namespace });
       const ready = await whileLocked(api, { app: app.name, namespace, say }, async (lost) => {
         const signal = AbortSignal.any([interrupted, lost]);
-        await applyAll(api, objects, { cluster: app.cluster ?? app.name, namespace, signal, applied: told });
+        await applyAll(api, objects, {
+          cluster: app.cluster ?? app.name,
+          tls: app.tls,
+          namespace,
+          signal,
+          applied: told,
+        });
         if (!options.wait) return undefined;
         return followRollout(connection, {
           app: app.name,

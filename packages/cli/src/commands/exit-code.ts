@@ -30,6 +30,7 @@ export const exitMeanings: { readonly [Name in keyof typeof exitCodes]: string }
 
 const usage: ReadonlySet<string> = new Set([
   "INTERLOCK_APP_FILE",
+  "INTERLOCK_TLS_CHANGE",
   "INTERLOCK_LAUNCH_OPTION",
   "INTERLOCK_ENTRY",
   "INTERLOCK_FOLDER_NOT_EMPTY",
@@ -41,6 +42,7 @@ const codes: Readonly<Record<string, keyof typeof exitCodes>> = {
   INTERLOCK_DEPLOY_FORBIDDEN: "forbidden",
   INTERLOCK_KUBERNETES_FORBIDDEN: "forbidden",
   INTERLOCK_INTERRUPTED: "interrupted",
+  INTERLOCK_ROTATION_STALLED: "timedOut",
 };
 
 export function exitCodeOf(error: unknown): number {

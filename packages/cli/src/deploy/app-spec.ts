@@ -49,6 +49,8 @@ const spec = z.strictObject({
   env: z.record(z.string(), z.string()).default({}),
   /** Settings, of a ConfigMap: `chat.perSecond: 20`, or `shop.yaml` with many. A change reaches the pods without a restart. */
   config: z.record(configKey, z.union([z.string(), z.number(), z.boolean()]).transform(String)).default({}),
+  /** Whether nodes talk over TLS, with certificates on both sides. */
+  tls: z.boolean().default(false),
   /** Secrets that are there, whose keys are settings. A change reaches the pods without a restart. */
   secrets: z.array(name).default([]),
   resources: z
@@ -92,6 +94,7 @@ export interface AppSpec {
   readonly webSockets: boolean;
   readonly env: Readonly<Record<string, string>>;
   readonly config: Readonly<Record<string, string>>;
+  readonly tls: boolean;
   readonly secrets: readonly string[];
   readonly resources: { readonly cpu: string; readonly memory: string };
   readonly singletons: readonly string[];

@@ -1,8 +1,9 @@
 /** Sends an application's objects to the API server, each as what this tool owns of it. */
-import { nodePorts } from "@interlock/cluster";
 import { isKubernetesError, type KubernetesApi, resource } from "@interlock/kubernetes";
 import { CliError } from "../errors.ts";
-import { type Rendered, renderNamespace, secretNames } from "./render.ts";
+import { checkSameTls } from "../identity/same-tls.ts";
+import { ensureSecrets } from "../identity/secrets.ts";
+import { type Rendered, renderNamespace } from "./render.ts";
 
 /** Of which fields this tool says the values. */
 export const fieldManager = "interlock-deploy";
@@ -10,6 +11,8 @@ export const fieldManager = "interlock-deploy";
 export interface ApplyOptions {
   readonly cluster: string;
   readonly namespace: string;
+  /** Whether the nodes talk over TLS. */
+  readonly tls: boolean;
   /** Ends it between two objects. */
   readonly signal?: AbortSignal;
   /** Told of each object, once it is there. */
@@ -22,7 +25,7 @@ export async function applyAll(
   rendered: readonly Rendered[],
   options: ApplyOptions,
 ): Promise<void> {
-  await ensureCookie(api, options);
+  await ensureIdentity(api, options);
   for (const { object, plural } of rendered) {
     options.signal?.throwIfAborted();
     const { apiVersion, kind, metadata } = object;
@@ -44,19 +47,12 @@ export async function applyNamespace(api: KubernetesApi, name: string, applied: 
   applied(`Namespace ${name}`);
 }
 
-/** The secret that the nodes share: made once, and never changed or shown by a deployment. */
-async function ensureCookie(api: KubernetesApi, { applied, cluster, namespace }: ApplyOptions): Promise<void> {
-  const { cookie: name } = secretNames(cluster);
-  const of = resource({ apiVersion: "v1", kind: "Secret", plural: "secrets", namespace });
-  const labels = { "app.kubernetes.io/managed-by": "interlock", "interlock.dev/cluster": cluster };
-  const data = { cookie: Buffer.from(secret()).toString("base64") };
-  try {
-    await api.create(of, { metadata: { name, namespace, labels }, type: "Opaque", data }, { fieldManager });
-    applied(`Secret ${name}`);
-  } catch (error) {
-    if (!isKubernetesError(error, "INTERLOCK_KUBERNETES_ALREADY_EXISTS"))
-      throw refusal(error, `Secret ${name}`, namespace);
-  }
+/** What the nodes know each other by: made once, and never shown by a deployment. */
+async function ensureIdentity(api: KubernetesApi, options: ApplyOptions): Promise<void> {
+  const ensured = checkSameTls(api, options, options.tls).then(() => ensureSecrets(api, { ...options, fieldManager }));
+  await ensured.catch((error: unknown) => {
+    throw refusal(error, "the Secrets of its cluster", options.namespace);
+  });
 }
 
 /** What an error of the API server means to whoever deploys. */
@@ -76,8 +72,3 @@ export function refusal(error: unknown, what: string, namespace: string): unknow
 
 const isWrite = ({ name, verb }: { readonly name: string | undefined; readonly verb: string }): boolean =>
   name !== undefined && (verb === "create" || verb === "patch");
-
-/** 192 bits that nobody can guess. */
-function secret(): string {
-  return Array.from({ length: 6 }, () => nodePorts.challenge().toString(16).padStart(8, "0")).join("");
-}

@@ -84,6 +84,23 @@ describe("an application's objects", () => {
     ]);
   });
 
+  test("mount the certificates where nodes talk over TLS, never the authority's key, and none otherwise", () => {
+    const secretsOf = (text: string) => {
+      const volumes = find(objectsOf(text), "Deployment", "spec.template.spec.volumes");
+      return (volumes as readonly { readonly secret?: { readonly secretName: string } }[]).flatMap(
+        ({ secret }) => secret?.secretName ?? [],
+      );
+    };
+    const variables = (text: string) =>
+      JSON.stringify(find(objectsOf(text), "Deployment", "spec.template.spec.containers"));
+    const [on, off] = ["spec: { tls: true, cluster: mall }", "spec: { tls: false, cluster: mall }"].map((spec) =>
+      minimal.replace("spec: {}", spec),
+    ) as [string, string];
+    expect([secretsOf(on), secretsOf(off)]).toEqual([["mall-cookie", "mall-tls"], ["mall-cookie"]]);
+    expect(variables(on)).toContain('{"name":"INTERLOCK_TLS_DIR","value":"/etc/interlock/tls"}');
+    expect(variables(off)).not.toContain("TLS");
+  });
+
   test("give a pod more time to end than all phases of its drain take", () => {
     const slow = `${minimal.replace("spec: {}", "spec: { drain: { settle: 7, requests: 100, handoff: 20, leave: 9 } }")}`;
     const grace = find(objectsOf(slow), "Deployment", "spec.template.spec.terminationGracePeriodSeconds");

@@ -34,7 +34,16 @@ const paths = {
 } as const;
 
 /** Of a cluster: all its applications share them. */
-export const secretNames = (cluster: string) => ({ cookie: `${cluster}-cookie`, tls: `${cluster}-tls` });
+export const secretNames = (cluster: string) => ({
+  cookie: `${cluster}-cookie`,
+  tls: `${cluster}-tls`,
+  /** Its key signs certificates: no pod has it. */
+  authority: `${cluster}-authority`,
+});
+
+/** Leads to all nodes; also the name that their certificates are for. */
+export const serviceName = (cluster: string, namespace: string): string =>
+  `${cluster}-nodes.${namespace}.svc.cluster.local`;
 
 /** A Lease's name as the pods will ask for it. */
 const leaseName = (cluster: string, singleton: string): string => `${cluster}-${singleton}`;
@@ -198,11 +207,12 @@ function deployment(
   const env = {
     INTERLOCK_APP: cluster,
     INTERLOCK_NAMESPACE: namespace,
-    INTERLOCK_SERVICE: `${cluster}-nodes.${namespace}.svc.cluster.local`,
+    INTERLOCK_SERVICE: serviceName(cluster, namespace),
     INTERLOCK_REPLICAS: String(app.replicas),
     INTERLOCK_COOKIE_FILE: `${paths.cookie}/cookie`,
     INTERLOCK_CONFIG_DIR: paths.config,
     ...(app.secrets.length > 0 && { INTERLOCK_SECRET_DIR: paths.secrets }),
+    ...(app.tls && { INTERLOCK_TLS_DIR: paths.tls }),
     INTERLOCK_DRAIN: `settle=${drain.settle},requests=${drain.requests},handoff=${drain.handoff},leave=${drain.leave}`,
     INTERLOCK_DRAIN_TOKEN: token,
     INTERLOCK_GRACE_SECONDS: String(grace),
@@ -251,6 +261,7 @@ function deployment(
     },
     volumeMounts: [
       { name: "cookie", mountPath: paths.cookie, readOnly: true },
+      ...(app.tls ? [{ name: "tls", mountPath: paths.tls, readOnly: true }] : []),
       { name: "config", mountPath: paths.config, readOnly: true },
       ...(app.secrets.length > 0 ? [{ name: "secrets", mountPath: paths.secrets, readOnly: true }] : []),
       { name: "tmp", mountPath: "/tmp" },
@@ -300,6 +311,7 @@ function deployment(
           containers: [container],
           volumes: [
             { name: "cookie", secret: { secretName: secrets.cookie, defaultMode: 0o440 } },
+            ...(app.tls ? [{ name: "tls", secret: { secretName: secrets.tls, defaultMode: 0o440 } }] : []),
             { name: "config", configMap: { name: `${name}-config` } },
             ...(app.secrets.length > 0 ? [projected(app.secrets)] : []),
             { name: "tmp", emptyDir: {} },

@@ -19,6 +19,8 @@ export interface PodSaid {
   readonly phase: string;
   readonly ready: boolean;
   readonly reasons: readonly { readonly check: string; readonly reason: string }[];
+  /** Which writings of its cluster's Secrets it has. */
+  readonly secrets?: { readonly cookie?: string; readonly certificates?: string };
   /** Of each of its applications; pods of before do not say it. */
   readonly config?: readonly { readonly application: string; readonly refused?: string }[];
 }

@@ -42,7 +42,7 @@ export async function readApp(connection: Connection, place: AppPlace): Promise<
  * What a pod says of itself, through the API server. Undefined when it cannot be asked: it hangs, a network policy forbids it,
  * or whoever asks may not use `pods/proxy`. Then there is what Kubernetes knows of it.
  */
-async function askPod(connection: Connection, namespace: string, pod: string): Promise<PodSaid | undefined> {
+export async function askPod(connection: Connection, namespace: string, pod: string): Promise<PodSaid | undefined> {
   const { api, transport } = connection;
   const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}:${ports.management}/proxy/lifecycle/status`;
   const limit = new AbortController();

@@ -116,7 +116,13 @@ describe("signals", () => {
 test("the mounted ConfigMap and Secret configure the application, while it runs as well; what is refused is shown", async () => {
   using config = new Mount({ price: "5" });
   using secret = new Mount({ "db.user": "ada-lovelace" });
-  const mounted = { INTERLOCK_CONFIG_DIR: config.directory, INTERLOCK_SECRET_DIR: secret.directory };
+  using cookie = new Mount({ cookie: "a secret cookie", version: "77aa" });
+  const mounted = {
+    INTERLOCK_CONFIG_DIR: config.directory,
+    INTERLOCK_SECRET_DIR: secret.directory,
+    INTERLOCK_COOKIE_FILE: `${cookie.directory}/cookie`,
+    INTERLOCK_TLS_DIR: "/nowhere",
+  };
   const program = new Program({ MODE: "price", ...mounted });
   const { management, port } = await program.ports();
   const status = async () =>

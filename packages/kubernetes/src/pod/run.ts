@@ -25,6 +25,7 @@ import { readiness, startup, type Verdict } from "./probes/health.ts";
 import { type LoopDelay, watchLoopDelay } from "./probes/loop-delay.ts";
 import { areRootsAlive, CriticalChildren } from "./probes/tree.ts";
 import { pod as registry } from "./registry.ts";
+import { secretVersions } from "./secret-versions.ts";
 
 export interface Pod {
   /** Where the probes are served. */
@@ -190,6 +191,7 @@ class RunningPod implements Pod {
       reasons,
       budgets: this.budgets,
       timeline,
+      secrets: secretVersions(process.env),
       config: this.#configs.map(({ status }) => status),
       participants: registry.participants,
     };

@@ -1,0 +1,51 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { identityOf, nextStep, type Rotation, spread } from "./rotation.ts";
+
+/** A rotation and what it becomes by `steps`. */
+function walk(steps: number): readonly Rotation<number>[] {
+  let made = 0;
+  const rotations: Rotation<number>[] = [{ step: "settled", current: made }];
+  for (let at = 0; at < steps; at++) rotations.push(nextStep(rotations.at(-1) as Rotation<number>, () => ++made));
+  return rotations;
+}
+
+test("any two nodes take what the other one shows, as long as none is more than a step behind", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 12 }),
+      fc.array(fc.boolean(), { minLength: 2, maxLength: 8 }),
+      (at, behind) => {
+        const rotations = walk(at + 1);
+        const nodes = behind.map((isBehind) => identityOf(rotations[isBehind ? at : at + 1] as Rotation<number>));
+        for (const one of nodes) for (const other of nodes) expect(other.taken).toContain(one.shown);
+      },
+    ),
+  );
+});
+
+test("a node that is two steps behind is refused somewhere: so no step is taken before all have the one before", () => {
+  const [, trusted, shown, settled] = walk(3).map(identityOf);
+  expect(identityOf(walk(0)[0] as Rotation<number>).taken).not.toContain(shown?.shown);
+  expect(settled?.taken).not.toContain(trusted?.shown);
+});
+
+test("three steps lead from one to the next, and the one of before is forgotten", () => {
+  expect(walk(3).map(identityOf)).toEqual([
+    { shown: 0, taken: [0] },
+    { shown: 0, taken: [0, 1] },
+    { shown: 1, taken: [1, 0] },
+    { shown: 1, taken: [1] },
+  ]);
+});
+
+test("all is spread when every pod has said so, or could not be asked for long enough; never with one that has another", () => {
+  const seen = fc.constantFrom("new", "old", undefined);
+  fc.assert(
+    fc.property(fc.array(seen, { maxLength: 6 }), fc.nat(20), (pods, sinceMs) => {
+      const given = new Map(pods.map((pod, at) => [`pod-${at}`, pod] as const));
+      const isDone = pods.every((pod) => pod === "new" || (pod === undefined && sinceMs >= 10));
+      expect(spread(given, "new", sinceMs, 10).type).toBe(isDone ? "done" : "waiting");
+    }),
+  );
+});

@@ -1,0 +1,57 @@
+/**
+ * How nodes come from one secret to another while they run: a cookie, or the authority that signs their certificates. Every
+ * node shows one and takes several. Between two steps all nodes have to have the one before, so that at every moment any two
+ * of them take what the other shows. Pure.
+ */
+
+/**
+ * `settled`: there is one. `trusted`: the new one is taken, and the old one shown. `shown`: the new one is shown, and the old
+ * one still taken.
+ */
+export type Rotation<T> =
+  | { readonly step: "settled"; readonly current: T }
+  | { readonly step: "trusted" | "shown"; readonly current: T; readonly fresh: T };
+
+export interface Identity<T> {
+  readonly shown: T;
+  /** With what is shown, first. */
+  readonly taken: readonly T[];
+}
+
+/** What nodes have at that step. */
+export function identityOf<T>(rotation: Rotation<T>): Identity<T> {
+  const { current, step } = rotation;
+  if (step === "settled") return { shown: current, taken: [current] };
+  const { fresh } = rotation;
+  return step === "trusted" ? { shown: current, taken: [current, fresh] } : { shown: fresh, taken: [fresh, current] };
+}
+
+/** The next step; `settled` again after three. */
+export function nextStep<T>(rotation: Rotation<T>, fresh: () => T): Rotation<T> {
+  switch (rotation.step) {
+    case "settled":
+      return { step: "trusted", current: rotation.current, fresh: fresh() };
+    case "trusted":
+      return { ...rotation, step: "shown" };
+    case "shown":
+      return { step: "settled", current: rotation.fresh };
+  }
+}
+
+/** What a pod says that it has: the version of a Secret, which is in a file beside the others. Undefined: it cannot be asked. */
+export type Seen = string | undefined;
+
+export type Spread =
+  | { readonly type: "done"; readonly unasked: number }
+  | { readonly type: "waiting"; readonly behind: readonly string[] };
+
+/**
+ * Whether all pods have a version that was written `sinceMs` ago. A pod that cannot be asked is taken to have it after
+ * `unaskedMs`: its kubelet has brought it by then. One that says that it has another is always waited for.
+ */
+export function spread(pods: ReadonlyMap<string, Seen>, version: string, sinceMs: number, unaskedMs: number): Spread {
+  const others = [...pods].filter(([, seen]) => seen !== version);
+  const unasked = others.filter(([, seen]) => seen === undefined).length;
+  if (others.length === 0 || (unasked === others.length && sinceMs >= unaskedMs)) return { type: "done", unasked };
+  return { type: "waiting", behind: others.map(([pod]) => pod) };
+}
