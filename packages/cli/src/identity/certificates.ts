@@ -24,7 +24,7 @@ export interface KeyPair {
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const DAY_MS = 86_400_000;
 const AUTHORITY_MS = 3_650 * DAY_MS;
-export const CERTIFICATE_MS = 365 * DAY_MS;
+export const CERTIFICATE_MS: number = 365 * DAY_MS;
 /** Clocks of machines differ. */
 const BACK_MS = 600_000;
 
