@@ -2,7 +2,11 @@
 import { nodePorts, type Ports, type Socket, type SocketEvents } from "../ports.ts";
 
 /** Ports whose connections can be made a black hole: nothing gets through, and nobody is told. */
-export function muffled(inner: Ports = nodePorts): { readonly ports: Ports; mute(): void } {
+export function muffled(inner: Ports = nodePorts): {
+  readonly ports: Ports;
+  mute(): void;
+  unmute(): void;
+} {
   let muted = false;
   const wrap = (socket: Socket): Socket => ({
     get remote() {
@@ -26,6 +30,9 @@ export function muffled(inner: Ports = nodePorts): { readonly ports: Ports; mute
     ports,
     mute: () => {
       muted = true;
+    },
+    unmute: () => {
+      muted = false;
     },
   };
 }

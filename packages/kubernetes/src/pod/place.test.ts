@@ -37,7 +37,12 @@ describe("the place of a node in its pod", () => {
         cookie: { file: "/etc/interlock/cookie/cookie", group: true },
         listen: { host: "0.0.0.0", port: 9_100 },
       },
-      cluster: { name: "newsroom", requiredContactPoints: 3, stableMarginMs: 6_000 },
+      cluster: {
+        name: "newsroom",
+        requiredContactPoints: 3,
+        stableMarginMs: 6_000,
+        arbiter: { lease: { name: "newsroom-formation" } },
+      },
     });
     expect(await place?.node.lookup("newsroom@10.244.2.9", new AbortController().signal)).toEqual({
       host: "10.244.2.9",

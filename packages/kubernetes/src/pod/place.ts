@@ -23,10 +23,10 @@ export interface PodPlace {
   readonly namespace: string;
   /** For `createNode`. */
   readonly node: Pick<CreateNodeOptions, "name" | "listen" | "tls"> &
-    Required<Pick<CreateNodeOptions, "cookie" | "lookup">>;
+    Required<Pick<CreateNodeOptions, "cookie" | "lookup" | "tickMs">>;
   /** For `joinCluster`. */
   readonly cluster: Required<
-    Pick<JoinClusterOptions, "name" | "discovery" | "requiredContactPoints" | "stableMarginMs">
+    Pick<JoinClusterOptions, "name" | "discovery" | "requiredContactPoints" | "stableMarginMs" | "arbiter">
   >;
   /** For singletons: those that `interlock.yaml` names. */
   readonly leases: Leases;
@@ -43,6 +43,10 @@ export interface PodPlaceOptions {
 
 /** Where all nodes on Kubernetes listen: no name server has to say so. */
 const DISTRIBUTION_PORT = 9_100;
+/** Whoever has been silent for so long is taken for gone: a machine without power, a cut. A process that ends is noticed at once. */
+const TICK_MS = 8_000;
+/** Of the cluster: who holds it begins it, and goes on when nodes are cut off from each other. */
+const CLUSTER_LEASE = "formation";
 /** CoreDNS' own. */
 const DNS_CACHE_SECONDS = 5;
 
@@ -77,7 +81,8 @@ export async function podPlace(options: PodPlaceOptions = {}): Promise<PodPlace 
   const replicas = numberIn(environment, "INTERLOCK_REPLICAS", 3);
   const dnsCacheMs = numberIn(environment, "INTERLOCK_DNS_CACHE_SECONDS", DNS_CACHE_SECONDS) * 1_000;
   const api = options.api ?? (await connectKubernetes());
-  const leases = kubernetesLeases({ api, namespace });
+  const all = kubernetesLeases({ api, namespace });
+  const leases: Leases = { lease: (name) => all.lease(`${app}-${name}`) };
   return {
     app,
     pod: environment["INTERLOCK_POD_NAME"] ?? ip,
@@ -85,6 +90,7 @@ export async function podPlace(options: PodPlaceOptions = {}): Promise<PodPlace 
     node: {
       name: `${app}@${ip}`,
       cookie: { file: needed(environment, "INTERLOCK_COOKIE_FILE"), group: true },
+      tickMs: TICK_MS,
       listen: { host: isIPv6(ip) ? "::" : "0.0.0.0", port: DISTRIBUTION_PORT },
       lookup: (name: NodeName) => Promise.resolve({ host: name.slice(name.indexOf("@") + 1), port: DISTRIBUTION_PORT }),
       ...(tlsDirectory && { tls: mountedCredentials(tlsDirectory, { peerName: service }) }),
@@ -95,8 +101,9 @@ export async function podPlace(options: PodPlaceOptions = {}): Promise<PodPlace 
       // Two majorities would have a node in common: no two parts of a deployment can each begin a cluster.
       requiredContactPoints: Math.floor(replicas / 2) + 1,
       stableMarginMs: dnsCacheMs + 1_000,
+      arbiter: { lease: leases.lease(CLUSTER_LEASE) },
     },
-    leases: { lease: (name) => leases.lease(`${app}-${name}`) },
+    leases,
     configDirectory: environment["INTERLOCK_CONFIG_DIR"],
   };
 }

@@ -58,6 +58,7 @@ interface Round {
 export class PodRegistry {
   readonly #entries = new Set<Entry>();
   readonly #checks = new Set<ReadinessCheck>();
+  readonly #shown = new Map<string, () => unknown>();
   readonly #rounds = new Map<ParticipantPhase, Round>();
 
   /** @returns what takes it back. */
@@ -76,6 +77,18 @@ export class PodRegistry {
   readyWhen(check: ReadinessCheck): () => void {
     this.#checks.add(check);
     return () => this.#checks.delete(check);
+  }
+
+  /** Has `say` asked for what the pod's status shows under that name. @returns what takes it back. */
+  show(name: string, say: () => unknown): () => void {
+    this.#shown.set(name, say);
+    return () => {
+      if (this.#shown.get(name) === say) this.#shown.delete(name);
+    };
+  }
+
+  get shown(): Readonly<Record<string, unknown>> {
+    return Object.fromEntries([...this.#shown].map(([name, say]) => [name, say()]));
   }
 
   get problems(): readonly { readonly check: string; readonly reason: string }[] {

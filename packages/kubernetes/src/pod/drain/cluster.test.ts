@@ -1,8 +1,12 @@
-import { joinCluster, placement, staticNodes } from "@interlock/cluster";
+import { type Cluster, joinCluster, placement, singleton, staticNodes } from "@interlock/cluster";
 import { genServer, type NodeName, reply, supervisor } from "@interlock/core";
 import { expect, test } from "vitest";
 
+import { muffled } from "../../../../cluster/src/node/faulty-ports.fixture.ts";
 import { TestCluster, type TestNode } from "../../../../cluster/src/node/nodes.fixture.ts";
+import { kubernetesApi } from "../../client/api.ts";
+import { kubernetesLeases } from "../../client/leases.ts";
+import { FakeApiServer } from "../../testing/fake-api-server.ts";
 import { PodRegistry } from "../registry.ts";
 import { drainCluster, drainPlacement } from "./cluster.ts";
 
@@ -80,3 +84,109 @@ test("what a placement has here goes to another node, with its state, and the st
   );
   for (const { cluster } of sites) await cluster.leave();
 });
+
+/** Fifteen times as fast as in a pod. */
+const durationMs = 1_000;
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+test("a pod that is cut off from the others is not ready and gives its singleton up; healed, it is one of them again", async () => {
+  await using nodes = await TestCluster.make();
+  const server = new FakeApiServer();
+  const leases = kubernetesLeases({ api: kubernetesApi({ transport: server }), namespace: "shop" });
+  const all: readonly NodeName[] = ["a@127.0.0.1", "b@127.0.0.1", "c@127.0.0.1"];
+  const Editor = genServer({
+    name: "editor",
+    init: (token: number) => token,
+    calls: { token: ({ state }) => reply(state) },
+  });
+  const pods = await Promise.all(
+    ["a", "b", "c"].map(async (name) => {
+      const { mute, ports, unmute } = muffled();
+      const at = await nodes.node(name, { ports, tickMs: 200, handshakeMs: 200 });
+      const cluster = await joinCluster(at.node, {
+        discovery: [staticNodes(all)],
+        stableMarginMs: 100,
+        intervalMs: 50,
+        requiredContactPoints: 2,
+        arbiter: { lease: leases.lease("formation"), durationMs },
+      });
+      const registry = new PodRegistry();
+      drainCluster(cluster, registry);
+      const editor = singleton({ name: "editor", server: Editor, args: (token) => [token], leases, durationMs });
+      const Top = supervisor({ name: "top", strategy: "one_for_one", children: () => [editor.child()] });
+      const holder = (): Promise<NodeName | undefined> => at.run(() => editor.holder);
+      return { at, cluster, registry, mute, unmute, holder, top: await at.run(() => Top.start()) };
+    }),
+  );
+  await Promise.all(pods.map(({ cluster }) => cluster.joined()));
+  await until(() =>
+    pods.every(({ cluster, registry }) => cluster.arbiter()?.allowed && registry.problems.length === 0),
+  );
+  const founder = pods.find(({ at, cluster }) => cluster.arbiter()?.holder === at.name);
+  expect(pods.map(({ cluster }) => cluster.view().cluster)).toEqual(
+    pods.map(() => expect.stringMatching(new RegExp(`^${founder?.at.name}/`))),
+  );
+  await until(async () => (await founder?.holder()) !== undefined);
+  const holder = await founder?.holder();
+  const cut = pods.find(({ at }) => at.name === holder);
+  const others = pods.filter((one) => one !== cut);
+  cut?.mute();
+  await until(() => cut?.cluster.arbiter()?.allowed === false);
+  await until(() => cut?.registry.problems.some(({ check }) => check === "split") === true);
+  expect(cut?.registry.problems[0]?.reason).toMatch(/^cut off from /);
+  expect(cut?.registry.shown["cluster"]).toMatchObject({
+    arbiter: { allowed: false, losing: true, missing: others.map(({ at }) => at.name) },
+  });
+  // It reaches its lease still, and lets the others have it.
+  await until(async () => others.some(({ at }) => at.name === cut?.cluster.arbiter()?.holder));
+  await until(async () => {
+    const held = await Promise.all(others.map((one) => one.holder()));
+    return held[0] !== undefined && held[0] !== holder && held[0] === held[1];
+  });
+  expect(others.flatMap(({ registry }) => registry.problems)).toEqual([]);
+  expect(others.map(({ cluster }) => cluster.arbiter()?.allowed)).toEqual([true, true]);
+  cut?.unmute();
+  await until(() =>
+    pods.every(({ cluster, registry }) => cluster.members().length === 3 && registry.problems.length === 0),
+  );
+  expect(new Set(pods.map(({ cluster }) => cluster.view().cluster)).size).toBe(1);
+  for (const { at, top } of pods) await at.run(() => top.stop());
+  for (const { cluster } of pods) await cluster.leave();
+}, 60_000);
+
+test("with the API server away no cluster begins, a cluster that is there loses nothing, and the reason is shown", async () => {
+  await using nodes = await TestCluster.make();
+  const server = new FakeApiServer();
+  const leases = kubernetesLeases({ api: kubernetesApi({ transport: server }), namespace: "shop" });
+  const pods: { readonly cluster: Cluster; readonly registry: PodRegistry }[] = [];
+  server.stop();
+  for (const name of ["a", "b"]) {
+    const { node } = await nodes.node(name);
+    const cluster = await joinCluster(node, {
+      discovery: [staticNodes(names)],
+      stableMarginMs: 0,
+      intervalMs: 50,
+      arbiter: { lease: leases.lease("formation"), durationMs },
+    });
+    const registry = new PodRegistry();
+    drainCluster(cluster, registry);
+    pods.push({ cluster, registry });
+  }
+  await until(() =>
+    pods.some(({ registry }) => registry.problems[0]?.reason.includes("lease cannot be reached") === true),
+  );
+  expect(pods.map(({ cluster }) => cluster.members())).toEqual([[], []]);
+  server.start();
+  await Promise.all(pods.map(({ cluster }) => cluster.joined()));
+  await until(() => pods.every(({ cluster }) => cluster.arbiter()?.allowed === true));
+  server.stop();
+  await until(() => pods.every(({ cluster }) => cluster.arbiter()?.problem !== undefined));
+  // Its holder holds it no more.
+  await until(() => pods.every(({ cluster }) => cluster.arbiter()?.holder === undefined));
+  expect(pods.map(({ cluster }) => cluster.arbiter()?.allowed)).toEqual([true, true]);
+  expect(pods.flatMap(({ registry }) => registry.problems)).toEqual([]);
+  for (const { cluster } of pods) await cluster.leave();
+}, 60_000);
