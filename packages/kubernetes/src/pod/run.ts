@@ -194,6 +194,7 @@ class RunningPod implements Pod {
       secrets: secretVersions(process.env),
       config: this.#configs.map(({ status }) => status),
       participants: registry.participants,
+      ...registry.shown,
     };
   }
 }
