@@ -14,8 +14,9 @@ const entries = Object.fromEntries(
 
 // A command loads what it needs when it is called, and what is loaded into every node stays a file of its own.
 const isOneFile = bin === undefined && Object.keys(entries).length > 1;
-/** What a thread beside the program runs is none of it: in one file with the rest the thread would load all of that. */
-const threads = [
+/** What a thread beside the program runs, or the program before all else, is none of it: in one file with the rest it would load all of that. */
+const alone = [
+  { name: "heap", test: /\/pod\/memory\.ts$/, priority: 3 },
   { name: "beats", test: /\/pod\/heartbeat\.ts$/, priority: 2 },
   { name: "management", test: /\/pod\/management\/(protocol|thread)\.ts$/, priority: 1 },
 ];
@@ -31,6 +32,6 @@ export default {
     sourcemap: true,
     entryFileNames: "[name].js",
     chunkFileNames: "[name].js",
-    ...(isOneFile && { codeSplitting: { groups: [...threads, { name: "all", test: () => true }] } }),
+    ...(isOneFile && { codeSplitting: { groups: [...alone, { name: "all", test: () => true }] } }),
   },
 };

@@ -5,11 +5,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
+import { memoryGroup } from "../../../kubernetes/src/pod/memory-group.fixture.ts";
 import { entryOf } from "./run.ts";
 
 const bin = fileURLToPath(new URL("../bin.ts", import.meta.url));
 const fixture = fileURLToPath(new URL("application.fixture.ts", import.meta.url));
+
+const group = memoryGroup(256);
+afterAll(() => group?.end());
+const skipped = group === undefined ? " (skipped: no memory group of cgroup v1 can be made here)" : "";
 
 let folder: string;
 beforeEach(async () => {
@@ -51,5 +56,18 @@ describe("interlock run", () => {
     const [[code], text] = await Promise.all([once(child, "exit"), child.stderr.toArray()]);
     expect(code).toBe(2);
     expect(text.join("")).toContain("interlock explain INTERLOCK_ENTRY");
+  });
+
+  test.skipIf(group === undefined)(`gives a pod's program its heap before it is loaded${skipped}`, async () => {
+    const code = "console.log(require('node:v8').getHeapStatistics().heap_size_limit / 1_048_576)";
+    await writeFile(join(folder, "main.cjs"), code);
+    const [file = "", ...args] = [...(group?.within ?? []), process.execPath, "--conditions=@interlock/source", bin];
+    const env = { ...process.env, NODE_OPTIONS: "", INTERLOCK_APP: "bank" };
+    const child = spawn(file, [...args, "run", "main.cjs"], { cwd: folder, env });
+    // One line: it was loaded once.
+    const [heapMiB = 0, ...others] = (await child.stdout.toArray()).join("").trim().split("\n").map(Number);
+    expect(others).toEqual([]);
+    expect(heapMiB).toBeGreaterThanOrEqual(192);
+    expect(heapMiB).toBeLessThan(256);
   });
 });

@@ -39,11 +39,14 @@ export async function entryOf(asked: string | undefined, file: string): Promise<
  */
 export async function runEntry(path: string): Promise<void> {
   if (!(await exists(path))) throw entryError(path, "there is no such file");
+  const isPod = process.env["INTERLOCK_APP"] !== undefined;
+  // Before the program is loaded: where the heap has another size, it begins anew.
+  if (isPod) (await import("@interlock/kubernetes/heap")).fitHeap();
   const program = (await import(pathToFileURL(path).href)) as { readonly default?: unknown; readonly pod?: PodOptions };
   if (!isApplication(program.default)) return;
   const { runPod } = await import("@interlock/kubernetes");
   // Only a pod's kubelet looks for a certain port; programs that share a machine cannot all have it.
-  const place: PodOptions = process.env["INTERLOCK_APP"] === undefined ? { managementPort: 0, heapPercent: false } : {};
+  const place: PodOptions = isPod ? {} : { managementPort: 0, heapPercent: false };
   await runPod(program.default, { ...place, ...program.pod });
 }
 

@@ -1,40 +1,19 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
 
 import { podExitCodes } from "./drain/machine.ts";
+import { memoryGroup } from "./memory-group.fixture.ts";
 import { Program } from "./running-program.fixture.ts";
 
 const MIB = 1_048_576;
-const group = `/sys/fs/cgroup/memory/interlock-test-${process.pid}`;
+const group = memoryGroup(256);
+afterAll(() => group?.end());
+const within = group?.within ?? [];
+const skipped = group === undefined ? " (skipped: no memory group of cgroup v1 can be made here)" : "";
 
-/** A memory group of this machine with that limit. */
-function limited(limitMiB: number): boolean {
-  try {
-    mkdirSync(group);
-    writeFileSync(`${group}/memory.limit_in_bytes`, String(limitMiB * MIB));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const hasMemoryGroup = limited(256);
-afterAll(async () => {
-  // The kernel takes a moment to see that nobody is in it any more.
-  for (let tries = 0; hasMemoryGroup && tries < 50; tries++)
-    try {
-      return rmdirSync(group);
-    } catch {
-      await pause(100);
-    }
-});
-
-const within = ["sh", "-c", `echo $$ > ${group}/cgroup.procs; exec "$0" "$@"`];
-const skipped = hasMemoryGroup ? "" : " (skipped: no memory group of cgroup v1 can be made here)";
-
-describe.skipIf(!hasMemoryGroup)(`in a container with 256 MiB${skipped}`, () => {
+describe.skipIf(group === undefined)(`in a container with 256 MiB${skipped}`, () => {
   test("the heap is three quarters of it, in the same process", async () => {
     const program = new Program({}, within);
     const { heapMiB, pid } = await program.ports();

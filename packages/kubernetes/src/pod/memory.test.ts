@@ -4,7 +4,13 @@ import { describe, expect, test } from "vitest";
 import { heapPlan, type MemoryFacts } from "./memory.ts";
 
 const MIB = 1_048_576;
-const facts: MemoryFacts = { limitBytes: 1_024 * MIB, heapBytes: 2_096 * MIB, execArgv: [], nodeOptions: undefined };
+const facts: MemoryFacts = {
+  limitBytes: 1_024 * MIB,
+  heapBytes: 2_096 * MIB,
+  execArgv: [],
+  nodeOptions: undefined,
+  ownFlag: undefined,
+};
 
 describe("the heap", () => {
   test("is a part of the container's memory", () => {
@@ -36,8 +42,17 @@ describe("the heap", () => {
       fc.property(fc.integer({ min: 32, max: 1 << 20 }), fc.integer({ min: 10, max: 90 }), (limitMiB, percent) => {
         const first = heapPlan({ ...facts, limitBytes: limitMiB * MIB, heapBytes: 1 }, percent);
         const execArgv = first.flag === undefined ? [] : [first.flag];
-        expect(heapPlan({ ...facts, limitBytes: limitMiB * MIB, execArgv }, percent).flag).toBeUndefined();
+        const again = { ...facts, limitBytes: limitMiB * MIB, execArgv, ownFlag: first.flag };
+        expect(heapPlan(again, percent).flag).toBeUndefined();
       }),
     );
+  });
+
+  test("is another one when the program asks for another part of the memory later than whoever loaded it", () => {
+    const ownFlag = "--max-old-space-size=768";
+    expect(heapPlan({ ...facts, execArgv: [ownFlag], ownFlag }, 50)).toMatchObject({
+      by: "limit",
+      flag: "--max-old-space-size=512",
+    });
   });
 });

@@ -12,6 +12,8 @@ export interface MemoryFacts {
   readonly heapBytes: number;
   readonly execArgv: readonly string[];
   readonly nodeOptions: string | undefined;
+  /** The flag of `execArgv` with which this program has begun anew. */
+  readonly ownFlag: string | undefined;
 }
 
 export interface HeapPlan {
@@ -26,18 +28,18 @@ const MIB = 1_048_576;
 const heapFlag = /--max[-_](old[-_]space[-_]size|heap[-_]size)/;
 /** V8 counts its young generation, too. */
 const TOLERANCE_MIB = 64;
-/** Somebody's choice stays; ours is marked, so that it is known again. */
-const MARK = "--max-old-space-size=";
+/** Somebody's choice stays; by this variable the program knows its own again. */
+const OWN_FLAG = "INTERLOCK_HEAP_FLAG";
 
 /** How large the heap is to be. Pure. */
 export function heapPlan(facts: MemoryFacts, percent: number): HeapPlan {
-  const { execArgv, heapBytes, limitBytes, nodeOptions = "" } = facts;
+  const { execArgv, heapBytes, limitBytes, nodeOptions = "", ownFlag } = facts;
   const isMiB = Math.round(heapBytes / MIB);
   const flags = [...execArgv, ...nodeOptions.split(/\s+/)].filter((flag) => heapFlag.test(flag));
   const wantedMiB = limitBytes === undefined ? isMiB : Math.floor((limitBytes * percent) / 100 / MIB);
-  const own = `${MARK}${wantedMiB}`;
+  const own = `--max-old-space-size=${wantedMiB}`;
   if (flags.includes(own)) return { by: "limit", heapMiB: wantedMiB, flag: undefined };
-  if (flags.length > 0) return { by: "flag", heapMiB: isMiB, flag: undefined };
+  if (flags.some((flag) => flag !== ownFlag)) return { by: "flag", heapMiB: isMiB, flag: undefined };
   if (limitBytes === undefined) return { by: "default", heapMiB: isMiB, flag: undefined };
   if (isMiB >= wantedMiB && isMiB <= wantedMiB + TOLERANCE_MIB)
     return { by: "limit", heapMiB: wantedMiB, flag: undefined };
@@ -53,6 +55,7 @@ function memoryFacts(): MemoryFacts {
     heapBytes: getHeapStatistics().heap_size_limit,
     execArgv: process.execArgv,
     nodeOptions: process.env["NODE_OPTIONS"],
+    ownFlag: process.env[OWN_FLAG],
   };
 }
 
@@ -64,10 +67,12 @@ function memoryFacts(): MemoryFacts {
  * @returns what the heap is.
  */
 export function fitHeap(percent = 75): HeapPlan {
-  const plan = heapPlan(memoryFacts(), percent);
-  if (plan.flag === undefined || process.execve === undefined) return plan;
+  const facts = memoryFacts();
+  const { flag, ...plan } = heapPlan(facts, percent);
+  if (flag === undefined || process.execve === undefined) return { ...plan, flag };
   const { argv, env, execArgv, execPath } = process;
-  return process.execve(execPath, [execPath, plan.flag, ...execArgv, ...argv.slice(1)], env);
+  const others = execArgv.filter((one) => one !== facts.ownFlag);
+  return process.execve(execPath, [execPath, flag, ...others, ...argv.slice(1)], { ...env, [OWN_FLAG]: flag });
 }
 
 /** For people. */
