@@ -65,7 +65,7 @@ export class LocalPlatform implements Platform {
   /** Each node as its watchers know it. */
   readonly #shown = new Map<string, PlatformNode>();
   readonly #beside: AsyncDisposable[] = [];
-  #ending: Promise<void> | undefined;
+  #ending = false;
   readonly #closed = Promise.withResolvers<void>();
   #desired: Desired = { nodes: new Map(), haste: 0 };
   #spec: NodeSpec | undefined;
@@ -181,7 +181,10 @@ export class LocalPlatform implements Platform {
     if (this.#wake !== undefined) timers.clear(this.#wake);
     this.#wake =
       wakeMs === undefined ? undefined : timers.set(() => this.#reconcile(), Math.ceil(wakeMs - clock.now()));
-    if (this.#closing && this.#records.size === 0) this.#ending ??= this.#end();
+    if (this.#closing && this.#records.size === 0 && !this.#ending) {
+      this.#ending = true;
+      void this.#end();
+    }
   }
 
   #do(action: Action): void {

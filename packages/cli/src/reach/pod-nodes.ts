@@ -13,8 +13,8 @@ export async function podReach(): Promise<Reach | undefined> {
   const { INTERLOCK_SERVICE: service = "" } = process.env;
   const own = place.node.name;
   const host = own.slice(own.indexOf("@") + 1);
-  const { addresses } = nodePorts.resolver;
-  const found = await within(ANSWER_MS, (signal) => addresses(service, host.includes(":") ? 6 : 4, signal));
+  const { resolver } = nodePorts;
+  const found = await within(ANSWER_MS, (signal) => resolver.addresses(service, host.includes(":") ? 6 : 4, signal));
   const { cookie, lookup, tls } = place.node;
   return {
     where: `${place.app} in ${place.namespace}, from ${place.pod}`,

@@ -76,7 +76,10 @@ class ForwardedPort extends Duplex {
     const message = Buffer.allocUnsafe(chunk.length + 1);
     message[0] = DATA;
     chunk.copy(message, 1);
-    if (this.#socket.bufferedAmount > MOST_WAITING) return void this.#socket.send(message, done);
+    if (this.#socket.bufferedAmount > MOST_WAITING) {
+      this.#socket.send(message, done);
+      return;
+    }
     this.#socket.send(message);
     done();
   }

@@ -216,7 +216,7 @@ export class Arbiter {
     this.#isFailing = true;
   }
 
-  #warn(text: string, details: unknown = undefined): void {
+  #warn(text: string, details?: unknown): void {
     const { local } = this.#shell;
     const at = local.runtime.clock.wallTime();
     local.report({ type: "warning", pid: undefined, label: `${local.name} arbiter`, text, details, at });
