@@ -58,7 +58,6 @@ if (values.render) {
     chosen(faults, values.faults, ({ name }) => name).filter(({ name }) => !values.quick || name !== "calm"),
     chosen(deploymentNames, values.deployments, (name) => name),
   );
-  await writePage(merged(before, now));
   if (values.check) {
     const claims = claimsOn(now);
     for (const { holds, text } of claims) process.stdout.write(`${holds ? "✓" : "✗"} ${text}\n`);
@@ -86,6 +85,7 @@ async function evaluate(these: readonly Fault[], names: readonly DeploymentName[
   const targets = await Promise.all(
     names.map(async (name) => await deploy(name, namespaces.use(await namespaceFor(name)))),
   );
+  const about = await environment();
   const done: Experiment[] = [];
   const omissions: Omission[] = [];
   const attempt = async (target: Target, fault: Fault): Promise<void> => {
@@ -97,16 +97,19 @@ async function evaluate(these: readonly Fault[], names: readonly DeploymentName[
       omissions.push({ deployment: target.name, fault: fault.name, problem });
     }
   };
-  for (const fault of these) {
-    if (!fault.isAlone) await Promise.all(targets.map((target) => attempt(target, fault)));
-    else for (const target of targets) await attempt(target, fault);
-  }
-  return {
-    environment: await environment(),
+  const results = (): Results => ({
+    environment: about,
     costs: done.flatMap(({ cost }) => (cost === undefined ? [] : [cost])),
     runs: done.map(({ run }) => run),
     omissions,
-  };
+  });
+  for (const fault of these) {
+    if (!fault.isAlone) await Promise.all(targets.map((target) => attempt(target, fault)));
+    else for (const target of targets) await attempt(target, fault);
+    // Whoever ends this halfway keeps what was measured.
+    await writePage(merged(before, results()));
+  }
+  return results();
 }
 
 function deploy(name: DeploymentName, namespace: Namespace): Promise<Target> {

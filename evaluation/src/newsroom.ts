@@ -7,8 +7,10 @@ const ROOM_MS = 10_000;
 const replicas = { "newsroom-1": 1, "newsroom-3": 3 } as const;
 
 export async function deployNewsroomTarget(name: keyof typeof replicas, namespace: Namespace): Promise<Target> {
-  await deployArchive(namespace);
+  const archive = await deployArchive(namespace, { resources: { cpu: "500m", memory: "768Mi" } });
   const deployment = await deployNewsroom(namespace, { replicas: replicas[name] });
+  // What its pods say is not needed.
+  for (const { logs } of [archive, deployment]) logs.end();
   return new Newsroom(name, namespace, deployment);
 }
 
