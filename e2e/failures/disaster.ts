@@ -1,9 +1,10 @@
 /** A disaster that befalls the machines while a planted writer haunts that of the clerk, and all that was seen of it. */
 import { setTimeout as delay } from "node:timers/promises";
-import { say } from "../kubernetes.ts";
+import { kubectl, say } from "../kubernetes.ts";
 import { type Keeper, Keepers } from "./keepers.ts";
 import { type Entry, Ledger } from "./ledger.ts";
-import { machine } from "./machines.ts";
+import { eventually, machine } from "./machines.ts";
+import { told, Visitors } from "./visitors.ts";
 
 export interface Disaster {
   readonly name: string;
@@ -11,6 +12,8 @@ export interface Disaster {
   begin(clerks: string, others: readonly [string, string]): readonly (readonly string[])[];
   end(clerks: string, others: readonly [string, string]): readonly (readonly string[])[];
   readonly holdMs: number;
+  /** Whether visitors come to the Service meanwhile, from the machine that is named last. */
+  readonly hasVisitors?: boolean;
 }
 
 export interface Aftermath {
@@ -25,12 +28,15 @@ export interface Aftermath {
   readonly restarts: readonly number[];
   /** From the end of the disaster to one cluster of three, all ready. */
   readonly healedMs: number;
+  /** Requests to the Service that were sent so long (ms) after the beginning, and failed; in their order. */
+  readonly lostAtMs: readonly number[];
 }
 
 /** Longer than what is hoped for: how long it took is worth knowing. */
 const HEAL_MS = 150_000;
 
 export async function undergo(disaster: Disaster): Promise<Aftermath> {
+  await allMachinesReady();
   using ledger = await Ledger.open();
   await using keepers = await Keepers.deploy("disaster", ledger);
   const all = await keepers.all();
@@ -41,6 +47,8 @@ export async function undergo(disaster: Disaster): Promise<Aftermath> {
   const who = [clerks, others as [string, string]] as const;
   await holder.act("/plant/token");
 
+  const visitors = disaster.hasVisitors === true ? await visit(keepers, others.at(-1)) : undefined;
+  const beganAt = Date.now();
   const beganMs = performance.now();
   say(`${disaster.name}: begins; the clerk is on ${clerks}`);
   let notReady: Aftermath["notReady"] = [];
@@ -54,6 +62,8 @@ export async function undergo(disaster: Disaster): Promise<Aftermath> {
   say(`${disaster.name}: is over after ${Math.round((endedMs - beganMs) / 1_000)} s`);
   await keepers.oneCluster(3, HEAL_MS);
   const healedMs = Math.round(performance.now() - endedMs);
+  const came = (await visitors?.end())?.["service"];
+  if (came !== undefined) say(`  visitors: ${told(came)}`);
   const restarts = (await keepers.all()).map((one) => one.restarts);
   const refusedOf = (kind: Entry["kind"]): number => ledger.refused.filter((one) => one.kind === kind).length;
   const aftermath = {
@@ -64,9 +74,30 @@ export async function undergo(disaster: Disaster): Promise<Aftermath> {
     notReady,
     restarts,
     healedMs,
+    lostAtMs: (came?.failures ?? []).map(({ at }) => at - beganAt).toSorted((a, b) => a - b),
   };
-  say(`${disaster.name}: ${JSON.stringify({ ...aftermath, staleAccepted: ledger.staleAccepted.length })}`);
+  const { lostAtMs, staleAccepted } = aftermath;
+  const short = { ...aftermath, staleAccepted: staleAccepted.length, lostAtMs: [lostAtMs.length, lostAtMs.at(-1)] };
+  say(`${disaster.name}: ${JSON.stringify(short)}`);
   return aftermath;
+}
+
+/** A machine that was away takes new pods again. */
+function allMachinesReady(): Promise<true> {
+  return eventually("all machines are ready", async () => {
+    const path = 'jsonpath={range .items[*]}{.spec.taints}{.status.conditions[?(@.type=="Ready")].status} {end}';
+    const all = (await kubectl("get", "nodes", "-o", path)).trim().split(" ");
+    return all.length === 3 && all.every((one) => one === "True") ? true : undefined;
+  });
+}
+
+async function visit(keepers: Keepers, machine: string | undefined): Promise<Visitors> {
+  const targets = { service: `http://keeper.${keepers.namespace.name}.svc.cluster.local` };
+  const visitors = await Visitors.come(keepers, { targets, perSecond: 60, idlers: 20 }, machine);
+  await eventually("there are visitors", async () =>
+    ((await visitors.counts())["service"]?.answered ?? 0) > 100 ? true : undefined,
+  );
+  return visitors;
 }
 
 /** Asks all pods, each on its machine, whether they are ready. One that does not answer has not said no. */
