@@ -2,11 +2,10 @@
 import { isKubernetesError } from "@interlock/kubernetes";
 import { type AppSpec, readAppSpec } from "../deploy/app-spec.ts";
 import { applyAll, applyNamespace } from "../deploy/apply.ts";
-import { followRollout } from "../deploy/follow.ts";
+import { type FollowOptions, followRollout } from "../deploy/follow.ts";
 import { whileLocked } from "../deploy/lock.ts";
 import { listOf, manifestOf } from "../deploy/manifest.ts";
 import { render, renderNamespace } from "../deploy/render.ts";
-import type { RolloutState } from "../deploy/rollout.ts";
 import { badOption } from "../errors.ts";
 import { signs } from "../ui/colour.ts";
 import { answer, type Format, formatOf } from "../ui/output.ts";
@@ -122,9 +121,8 @@ async function namespaceOf(terminal: Terminal, context: string | undefined): Pro
   }
 }
 
-function lineOf(state: RolloutState, talk: TextStream): string {
+function lineOf(state: Parameters<FollowOptions["moved"]>[0], talk: TextStream): string {
   if (state.type === "done") return `${signs.good(talk)} rolled out`;
-  if (state.type === "failed") return `${signs.bad(talk)} ${state.text.split("\n")[0]}`;
   const { ready, updated, wanted } = state;
   return `${signs.waiting(talk)} rollout ${bar(updated, wanted)} ${updated} of ${wanted} pods are new, ${ready} ready`;
 }

@@ -14,7 +14,7 @@ export interface FollowOptions {
   readonly app: string;
   readonly namespace: string;
   readonly timeoutMs: number;
-  readonly moved: (state: RolloutState) => void;
+  readonly moved: (state: Exclude<RolloutState, { readonly type: "failed" }>) => void;
   /** Told that the API server gives no answer for a while. */
   readonly away?: (problem: string) => void;
   /** Called with each look, for who shows more. */
@@ -45,7 +45,8 @@ export async function followRollout(connection: Connection, options: FollowOptio
     else if (state !== undefined) failingSinceMs = undefined;
     const isSure =
       state?.type === "failed" && clock.now() - (failingSinceMs ?? 0) >= ((SURE_MS as Limits)[state.problem] ?? 0);
-    if (state !== undefined && (state.type !== "failed" || isSure)) {
+    // What has failed is thrown, and need not be said twice.
+    if (state !== undefined && state.type !== "failed") {
       const text = JSON.stringify(state);
       if (text !== shown) moved(state);
       shown = text;

@@ -88,5 +88,8 @@ const MOST_WORDS = 600;
 /** What the container printed last, where the kubelet has kept it. */
 function lastWords({ exitCode, message }: { readonly exitCode: number; readonly message?: string }): string {
   const text = message?.trim() ?? "";
-  return text === "" ? `exit code ${exitCode}` : `exit code ${exitCode}\n${text.slice(-MOST_WORDS)}`;
+  if (text === "") return `exit code ${exitCode}`;
+  // Whole lines, where it has any.
+  const last = text.length <= MOST_WORDS ? text : text.slice(-MOST_WORDS).replace(/^[^\n]*\n/, "");
+  return `exit code ${exitCode}\n${last}`;
 }
