@@ -1,5 +1,5 @@
 /** The program of a pod: a node of the cluster with journals, and the site in front of them. */
-import { type ClusterNode, createNode, joinCluster } from "@interlock/cluster";
+import { type Cluster, type ClusterNode, createNode, joinCluster } from "@interlock/cluster";
 import { application, local, supervisor } from "@interlock/core";
 import { drainCluster, drainPlacement, podPlace, runPod } from "@interlock/kubernetes";
 import { journals } from "./journals.ts";
@@ -11,9 +11,9 @@ let node: ClusterNode | undefined;
 const proofSup = supervisor({
   name: "proof_sup",
   strategy: "one_for_one",
-  children: (cluster: Parameters<typeof journals.child>[0]) => [
+  children: (cluster: Cluster) => [
     journals.child(cluster),
-    SiteServer.child([8_080], { name: local("site") }),
+    SiteServer.child([8_080, cluster], { name: local("site") }),
   ],
 });
 

@@ -6,7 +6,8 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
-import { genServer, local, self } from "@interlock/core";
+import type { Cluster } from "@interlock/cluster";
+import { genServer, self } from "@interlock/core";
 import { drainHttp, drainWebSockets } from "@interlock/kubernetes";
 import { type WebSocket, WebSocketServer } from "ws";
 import { isMoving, journals } from "./journals.ts";
@@ -21,8 +22,9 @@ const patienceMs = 20_000;
 
 export const SiteServer = genServer({
   name: "site",
-  init: async (port: number): Promise<Server> => {
+  init: async (port: number, joined: Cluster): Promise<Server> => {
     self().trapExit();
+    cluster = joined;
     const server = createServer((request, response) => {
       answer(request, response).catch((error: Error) => {
         process.stderr.write(`${request.method} ${request.url} failed: ${error.stack}\n`);
@@ -63,9 +65,14 @@ export const SiteServer = genServer({
   },
 });
 
-export const site = SiteServer.at(local("site"));
-
 let connections: ReadonlySet<unknown> = new Set();
+let cluster: Cluster | undefined;
+
+/** What the cluster is called, and who is up in it, as this node has it. */
+function clusterOf(): { readonly cluster: string | undefined; readonly members: readonly string[] } {
+  const up = cluster?.members().filter(({ state }) => state === "up") ?? [];
+  return { cluster: cluster?.view().cluster, members: up.map(({ node }) => node) };
+}
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? "/", "http://proof");
@@ -95,7 +102,14 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     case "journal":
       return say(await patiently(() => journals.at(key).call.read()));
     case "here":
-      return say({ pod, version, phase: phaseOf(), journals: journals.local().length, sockets: connections.size });
+      return say({
+        pod,
+        version,
+        phase: phaseOf(),
+        journals: journals.local().length,
+        sockets: connections.size,
+        ...clusterOf(),
+      });
     default:
       return say({ error: `there is no ${url.pathname}` }, 404);
   }

@@ -1,0 +1,87 @@
+/** `interlock deploy`: to Ready, to one cluster, and what a pod takes that has nothing to do. */
+import { setTimeout as delay } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { type Deployment, deployArchive, deployNewsroom, deployProof } from "./deployment.ts";
+import { describeOnKubernetes, interlock, type Namespace, namespaceFor, say, until } from "./kubernetes.ts";
+import { usageOf } from "./usage.ts";
+
+/** What the issue allows. Times are printed, and not asserted: this machine may be busy. */
+const SAMPLES = Number(process.env["E2E_CYCLES"] ?? 1);
+const STARTS = Number(process.env["E2E_STARTS"] ?? 4);
+const IDLE_MS = 60_000;
+const MEASURED_MS = 30_000;
+const MOST_MIB = 90;
+
+interface Here {
+  readonly cluster: string;
+  readonly members: readonly string[];
+}
+
+interface NodeRow {
+  readonly name: string;
+  readonly connected: readonly string[];
+}
+
+describeOnKubernetes("interlock deploy", () => {
+  test("brings the newsroom to three ready pods of one cluster, under restricted Pod Security", async () => {
+    for (let sample = 1; sample <= SAMPLES; sample++) {
+      await using namespace = await namespaceFor("deploy");
+      const startMs = performance.now();
+      await using _archive = await deployArchive(namespace);
+      await using newsroom = await deployNewsroom(namespace);
+      say(
+        `sample ${sample}: the newsroom is ready ${((performance.now() - startMs) / 1_000).toFixed(1)} s after the first deploy`,
+      );
+      const pods = await newsroom.pods();
+      expect(pods.map(({ isReady }) => isReady)).toEqual([true, true, true]);
+      await until("all are connected to all", () => isMesh(namespace));
+      const towns = await Promise.all(
+        pods.map(({ name }) => newsroom.ask<{ readonly agreed: boolean }>(name, 8_080, "/api/town")),
+      );
+      expect(towns.map(({ agreed }) => agreed)).toEqual([true, true, true]);
+    }
+  });
+
+  test(`forms one cluster each time when ${STARTS} applications start at once`, async () => {
+    await using stack = new AsyncDisposableStack();
+    const namespaces: Namespace[] = [];
+    for (let index = 0; index < STARTS; index++) namespaces.push(stack.use(await namespaceFor(`start${index}`)));
+    const proofs = await Promise.all(namespaces.map(async (namespace) => stack.use(await deployProof(namespace))));
+    for (const [index, proof] of proofs.entries()) {
+      const { cluster } = await oneClusterOf(proof, 3);
+      say(`start ${index + 1}: one cluster, ${cluster}`);
+    }
+  });
+
+  test("leaves pods that take little when nothing is to do", async () => {
+    await using namespace = await namespaceFor("idle");
+    await using proof = await deployProof(namespace);
+    await delay(IDLE_MS);
+    const used = await usageOf(namespace, await proof.pods(), MEASURED_MS);
+    for (const { cpuPercent, pod, workingSetMiB } of used)
+      say(`${pod}: ${workingSetMiB} MiB, ${cpuPercent} % of a core`);
+    expect(Math.max(...used.map(({ workingSetMiB }) => workingSetMiB))).toBeLessThanOrEqual(MOST_MIB);
+  });
+});
+
+/** Whether each node of the newsroom is connected to each other one, as `interlock nodes` has it. */
+async function isMesh({ name: namespace }: Namespace): Promise<boolean> {
+  const asked = ["nodes", "-f", "examples/newsroom/interlock.yaml", "-n", namespace, "-o", "json"];
+  const nodes = JSON.parse(await interlock(...asked)) as readonly NodeRow[];
+  return nodes.every(({ connected, name }) =>
+    nodes.every((other) => other.name === name || connected.includes(other.name)),
+  );
+}
+
+/** What all its pods say when they say the same of their cluster, with so many members. */
+async function oneClusterOf(proof: Deployment, size: number): Promise<Here> {
+  let seen: readonly Here[] = [];
+  await until(`${proof.name} is one cluster of ${size}`, async () => {
+    const pods = await proof.pods();
+    seen = await Promise.all(pods.map(({ name }) => proof.ask<Here>(name, 8_080, "/here")));
+    return (
+      new Set(seen.map(({ cluster }) => cluster)).size === 1 && seen.every(({ members }) => members.length === size)
+    );
+  });
+  return seen[0] as Here;
+}

@@ -1,0 +1,122 @@
+/**
+ * Planned events under load, by clients that never retry: what rolling, scaling, emptying a node and going back may cost, which is
+ * nothing. E2E_CYCLES: how often each (default 1; the proof is 5).
+ */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { LoadReport } from "./apps/proof/src/load/report.ts";
+import { type Deployment, deployProof } from "./deployment.ts";
+import { explain, landedOnDraining, lossesOf, reconnects, summary } from "./detector.ts";
+import { describeOnKubernetes, kubectl, type Namespace, namespaceFor, say, until } from "./kubernetes.ts";
+import { startLoad } from "./load.ts";
+
+const CYCLES = Number(process.env["E2E_CYCLES"] ?? 1);
+/** Each pod that is to go holds at least so many connections, and so many journals. */
+const HELD = 20;
+
+interface Here {
+  readonly journals: number;
+  readonly sockets: number;
+}
+
+function tell(report: LoadReport, proof: Deployment): void {
+  say(summary(report));
+  for (const line of explain(report, proof.logs).slice(0, 20)) say(line);
+}
+
+describeOnKubernetes("with a settle time of 0", () => {
+  test("the same load loses requests: what the other tests find missing can be seen", async () => {
+    await using namespace = await namespaceFor("settle0");
+    await using proof = await deployProof(namespace, { drain: { settle: 0 } });
+    const load = await startLoad(namespace);
+    await proof.roll();
+    await proof.untilReady(3);
+    const report = await load.stop();
+    say(summary(report));
+    expect(report.failures.length).toBeGreaterThan(0);
+  });
+});
+
+describeOnKubernetes("under load", () => {
+  let namespace: Namespace;
+  let proof: Deployment;
+  beforeAll(async () => {
+    namespace = await namespaceFor("planned");
+    proof = await deployProof(namespace);
+  });
+  afterAll(async () => {
+    await proof?.[Symbol.asyncDispose]();
+    await namespace?.[Symbol.asyncDispose]();
+  });
+
+  test("a rolling update loses nothing, and each WebSocket connects again exactly once", async () => {
+    for (let cycle = 1; cycle <= CYCLES; cycle++) {
+      const load = await startLoad(namespace);
+      await proof.roll();
+      await proof.untilReady(3);
+      const report = await load.stop();
+      tell(report, proof);
+      expect(lossesOf(report)).toEqual([]);
+      expect(landedOnDraining(report)).toEqual([]);
+      expect(reconnects(report)).toEqual({ 1: report.written.length });
+    }
+  });
+
+  test("scaling from 3 to 6 and back loses nothing of pods that are full", async () => {
+    for (let cycle = 1; cycle <= CYCLES; cycle++) {
+      const load = await startLoad(namespace);
+      await proof.scale(6);
+      // Their journals and connections are made now, so that all six have their part.
+      const full = await startLoad(namespace, { name: "full", rate: 0, idlers: 0, writers: 240, writes: 0.25 });
+      const held = new Map<string, Here>();
+      for (const { name } of await proof.pods()) held.set(name, await proof.ask<Here>(name, 8_080, "/here"));
+      await proof.scale(3);
+      const left = (await proof.pods()).map(({ name }) => name);
+      for (const [name, { journals, sockets }] of held) {
+        if (left.includes(name)) continue;
+        say(`${name} went with ${sockets} connections and ${journals} journals`);
+        expect(Math.min(journals, sockets)).toBeGreaterThanOrEqual(HELD);
+      }
+      const reports = [await load.stop(), await full.stop()];
+      for (const report of reports) {
+        tell(report, proof);
+        expect(lossesOf(report)).toEqual([]);
+        expect(landedOnDraining(report)).toEqual([]);
+        expect(Math.max(...Object.keys(reconnects(report)).map(Number))).toBeLessThanOrEqual(1);
+      }
+    }
+  });
+
+  test("a node that is emptied by kubectl drain loses nothing", async () => {
+    for (let cycle = 1; cycle <= CYCLES; cycle++) {
+      const load = await startLoad(namespace);
+      const [{ node } = { node: "" }] = await proof.pods();
+      try {
+        // Of this application only: what else is on the node belongs to others.
+        const only = `--pod-selector=app.kubernetes.io/name=${proof.name}`;
+        await kubectl("drain", node, only, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=240s");
+        say(`${node} is drained`);
+        await proof.untilReady(3);
+      } finally {
+        await kubectl("uncordon", node);
+      }
+      const report = await load.stop();
+      tell(report, proof);
+      expect(lossesOf(report)).toEqual([]);
+      expect(landedOnDraining(report)).toEqual([]);
+      expect(Math.max(...Object.keys(reconnects(report)).map(Number))).toBeLessThanOrEqual(1);
+    }
+  });
+
+  test("interlock undo in the middle of a rolling update loses nothing", async () => {
+    for (let cycle = 1; cycle <= CYCLES; cycle++) {
+      const load = await startLoad(namespace);
+      await proof.roll({ isFollowed: false });
+      await until("an old pod goes", async () => (await proof.pods()).some(({ isGoing }) => isGoing));
+      await proof.undo();
+      await proof.untilReady(3);
+      const report = await load.stop();
+      tell(report, proof);
+      expect(lossesOf(report)).toEqual([]);
+    }
+  });
+});
