@@ -3,12 +3,13 @@ import { connect as connectTo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
-import { type ClusterNode, createNode, offerInspection } from "@interlock/cluster";
+import { type ClusterNode, type CreateNodeOptions, createNode, offerInspection } from "@interlock/cluster";
 import { genServer, LocalNode, local, reply, supervisor } from "@interlock/core";
 import { spawnProcess } from "@interlock/core/distribution";
 import { kubernetesApi, resource } from "@interlock/kubernetes";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { issueCertificate, makeAuthority } from "../identity/certificates.ts";
 import { launchers } from "../platform/launcher-file.ts";
 import { localPlatform } from "../platform/local-platform.ts";
 import { Page, until } from "../platform/waiting.fixture.ts";
@@ -58,11 +59,17 @@ class Pod implements AsyncDisposable {
   readonly local = new LocalNode();
   #node: ClusterNode | undefined;
 
-  async start(address: string): Promise<this> {
+  async start(address: string, tls?: CreateNodeOptions["tls"]): Promise<this> {
     offerInspection();
     this.local.onReport = () => undefined;
     const lookup = (): Promise<never> => Promise.reject(new Error("it dials nobody"));
-    this.#node = await createNode({ name: `bank@${address}`, cookie: "a secret", local: this.local, lookup });
+    this.#node = await createNode({
+      name: `bank@${address}`,
+      cookie: "a secret",
+      local: this.local,
+      lookup,
+      ...(tls && { tls }),
+    });
     await this.run(() => hall.start());
     return this;
   }
@@ -84,7 +91,7 @@ class Pod implements AsyncDisposable {
 }
 
 /** Two pods, each with a node behind its port. */
-async function onKubernetes() {
+async function onKubernetes(tls?: CreateNodeOptions["tls"]) {
   const given = new TestTerminal();
   const stack = new AsyncDisposableStack();
   const addresses = { "bank-a": "10.0.0.1", "bank-b": "10.0.0.2" } as const;
@@ -95,7 +102,7 @@ async function onKubernetes() {
   const api = kubernetesApi({ transport: given.server.unfailing });
   const pods = new Map<string, Pod>();
   for (const [pod, podIP] of Object.entries(addresses)) {
-    pods.set(pod, stack.use(await new Pod().start(podIP)));
+    pods.set(pod, stack.use(await new Pod().start(podIP, tls)));
     await api.patch(kinds.pods, pod, { metadata: { labels: { "interlock.dev/cluster": "bank" } }, status: { podIP } });
   }
   const secrets = resource({ apiVersion: "v1", kind: "Secret", plural: "secrets", namespace: "shop" });
@@ -178,6 +185,23 @@ describe("the nodes on Kubernetes", () => {
       .toMatch(/✖ bank-a {2}\d+ s ago {2}teller <[\d.]+> crashed: Error: over the carpet\n/);
     await crashes("bank-a", { ...bank, full: true }, given);
     expect(given.out.text).toContain("asking.test.ts");
+  });
+
+  test("are asked over TLS where they talk over it, with the certificate that they share", async () => {
+    const authority = await makeAuthority("bank", Date.now());
+    const peerName = "bank-nodes.shop.svc.cluster.local";
+    const { cert, key } = await issueCertificate(authority, [peerName], Date.now());
+    const ca = authority.cert;
+    const { api, given, secrets, stack } = await onKubernetes(() => ({ ca, cert, key, peerName }));
+    await using _ = stack;
+    expect(await nodes(bank, given)).toBe(3);
+    const env = [{ name: "INTERLOCK_TLS_DIR", value: "/etc/interlock/tls" }];
+    const containers = [{ name: "bank", image: "registry/bank:1.1.0", env }];
+    await api.patch(kinds.deployments, "bank", { spec: { template: { spec: { containers } } } });
+    const base64 = (text: string): string => Buffer.from(text).toString("base64");
+    const data = { "ca.crt": base64(ca), "tls.crt": base64(cert), "tls.key": base64(key) };
+    await api.create(secrets, { metadata: { name: "bank-tls", namespace: "shop" }, data });
+    expect(await nodes(bank, given)).toBe(0);
   });
 
   test("one that there is not ends as not found, with those that there are", async () => {

@@ -1,6 +1,6 @@
 /** The nodes of an application on Kubernetes, from outside: by the cookie that whoever asks may read, through the API server. */
 import { resource } from "@interlock/kubernetes";
-import { ports, secretNames } from "../deploy/render.ts";
+import { ports, secretNames, serviceName } from "../deploy/render.ts";
 import { CliError } from "../errors.ts";
 import { appState } from "../inspect/app-state.ts";
 import { readApp } from "../inspect/read-app.ts";
@@ -17,8 +17,11 @@ export async function kubernetesReach(connection: Connection, app: string, names
   const facts = await readApp(connection, { app, namespace });
   const cluster = facts.deployment.metadata?.labels?.["interlock.dev/cluster"] ?? app;
   const of = { namespace, apiVersion: "v1" } as const;
-  const [cookie, { items }] = await Promise.all([
+  const container = facts.deployment.spec?.template.spec?.containers.find(({ name }) => name === app);
+  const hasTls = container?.env?.some(({ name }) => name === "INTERLOCK_TLS_DIR") === true;
+  const [cookie, tls, { items }] = await Promise.all([
     cookieOf(connection, cluster, namespace),
+    hasTls ? certificatesOf(connection, cluster, namespace) : undefined,
     // Also those of other applications that are nodes of the same cluster.
     api.list(resource({ ...of, kind: "Pod", plural: "pods" }), { labelSelector: `interlock.dev/cluster=${cluster}` }),
   ]);
@@ -42,6 +45,7 @@ export async function kubernetesReach(connection: Connection, app: string, names
     host: "127.0.0.1",
     options: {
       cookie,
+      ...(tls !== undefined && { tls: () => tls }),
       lookup: async (name, signal) => {
         const found = running.find((one) => one.name === name);
         if (found === undefined) throw new Error(`no pod of ${app} in ${namespace} has that address`);
@@ -56,10 +60,27 @@ export async function kubernetesReach(connection: Connection, app: string, names
   };
 }
 
-async function cookieOf({ api }: Connection, cluster: string, namespace: string): Promise<string> {
-  const { cookie: name } = secretNames(cluster);
-  const secret = await api.get(resource({ apiVersion: "v1", kind: "Secret", plural: "secrets", namespace }), name);
-  const text = Buffer.from(secret.data?.["cookie"] ?? "", "base64").toString("utf8");
+async function cookieOf(connection: Connection, cluster: string, namespace: string): Promise<string> {
+  const { cookie = "" } = await textsIn(connection, secretNames(cluster).cookie, namespace);
   // While it is being changed there are several: the first is shown.
-  return text.split("\n")[0]?.trim() ?? "";
+  return cookie.split("\n")[0]?.trim() ?? "";
+}
+
+/** Those of the nodes themselves: whoever may read them may be one. */
+async function certificatesOf(connection: Connection, cluster: string, namespace: string) {
+  const texts = await textsIn(connection, secretNames(cluster).tls, namespace);
+  const { "ca.crt": ca = "", "tls.crt": cert = "", "tls.key": key = "" } = texts;
+  return { ca, cert, key, peerName: serviceName(cluster, namespace) };
+}
+
+async function textsIn(
+  { api }: Connection,
+  name: string,
+  namespace: string,
+): Promise<Readonly<Record<string, string>>> {
+  const { data = {} } = await api.get(
+    resource({ apiVersion: "v1", kind: "Secret", plural: "secrets", namespace }),
+    name,
+  );
+  return Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text, "base64").toString()]));
 }
