@@ -20,15 +20,15 @@ export interface Experiment {
 
 export async function experiment(target: Target, fault: Fault): Promise<Experiment> {
   await freshPods(target);
-  const seconds = CALM_MS / 1_000 + fault.seconds;
-  const victim = await beginVisit(target, seconds, fault.isAlone === true);
+  const victim = await beginVisit(target, fault.isAlone === true);
   const startedAt = performance.now();
   const before = await standing(target);
   const cpuBefore = await cpuSeconds(target, victim);
   await delay(Math.max(0, startedAt + CALM_MS - performance.now()));
   const injectedMs = Date.now();
   say(`${target.name}: ${fault.title.toLowerCase()}, at ${victim.name} on ${victim.node}`);
-  const [notes, log] = await Promise.all([fault.inject(target, victim), visitorsLog(target.namespace, seconds)]);
+  const [notes] = await Promise.all([fault.inject(target, victim), delay(fault.seconds * 1_000)]);
+  const log = await visitorsLog(target.namespace);
   const cost = fault.name === "calm" ? await costOf(target, victim, cpuBefore, startedAt) : undefined;
   const measured = measure(log);
   await untilWhole(target);
@@ -72,11 +72,11 @@ async function untilWhole(target: Target): Promise<void> {
 }
 
 /** @returns the pod with the room. The visitors are on another machine, if that matters, and so is the archive. */
-async function beginVisit(target: Target, seconds: number, isApart: boolean): Promise<PodNow> {
+async function beginVisit(target: Target, isApart: boolean): Promise<PodNow> {
   const all = await machines();
   for (let place = 0; ; place++) {
     const node = all[place % all.length] ?? "";
-    await startVisitors(target, node, seconds);
+    await startVisitors(target, node);
     const name = await target.roomPod();
     const victim = (await podsOf(target)).find((pod) => pod.name === name);
     if (victim === undefined) continue;

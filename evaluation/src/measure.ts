@@ -43,7 +43,7 @@ export function measure(log: LoadLog): Measured {
   const gaps = log.users.flatMap((user) => user.gaps);
   const gapsMs = gaps.map(({ from, to }) => (to === undefined ? undefined : to - from));
   return {
-    seconds: log.tookMs / 1_000,
+    seconds: Math.round(log.tookMs / 1_000),
     requests: log.requests.length,
     lost: lost.length,
     errors: countBy(lost.map(({ error, kind }) => `${kind}: ${error}`)),

@@ -7,9 +7,8 @@ import type { Target } from "./target.ts";
 const NAME = "visitors";
 
 /** Returns when all of them are in. */
-export async function startVisitors({ app, namespace }: Target, node: string, seconds: number): Promise<void> {
+export async function startVisitors({ app, namespace }: Target, node: string): Promise<void> {
   await endVisitors(namespace);
-  const variables = { TARGET: `http://${app}.${namespace.name}.svc.cluster.local`, SECONDS: String(seconds) };
   await namespace.apply({
     apiVersion: "v1",
     kind: "Pod",
@@ -25,7 +24,7 @@ export async function startVisitors({ app, namespace }: Target, node: string, se
           image,
           imagePullPolicy: "IfNotPresent",
           command: ["node", "src/load/main.ts"],
-          env: Object.entries(variables).map(([name, value]) => ({ name, value })),
+          env: [{ name: "TARGET", value: `http://${app}.${namespace.name}.svc.cluster.local` }],
           securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
         },
       ],
@@ -36,17 +35,14 @@ export async function startVisitors({ app, namespace }: Target, node: string, se
   );
 }
 
-/** Waits until they have gone. */
-export async function visitorsLog(namespace: Namespace, seconds: number): Promise<LoadLog> {
+/** Tells them to go, and asks what they have gone through. */
+export async function visitorsLog(namespace: Namespace): Promise<LoadLog> {
+  await namespace.kubectl("exec", NAME, "--", "node", "-e", "process.kill(1, 'SIGUSR2')");
   let log = "";
-  await until(
-    "the visitors have gone",
-    async () => {
-      log = await namespace.kubectl("logs", NAME).catch(() => "");
-      return /^LOG .*\}$/m.test(log);
-    },
-    (seconds + 60) * 1_000,
-  );
+  await until("the visitors have gone", async () => {
+    log = await namespace.kubectl("logs", NAME).catch(() => "");
+    return /^LOG .*\}$/m.test(log);
+  });
   await endVisitors(namespace);
   return JSON.parse(/^LOG (.*)$/m.exec(log)?.[1] ?? "") as LoadLog;
 }

@@ -31,8 +31,8 @@ export class Requests {
     this.#now = now;
   }
 
-  /** Goes on until then, and then waits for what is under way. */
-  async run(endAt: number): Promise<void> {
+  /** Goes on until it is over, and then waits for what is under way. */
+  async run(over: AbortSignal): Promise<void> {
     const kept = new Agent({ keepAlive: true });
     const keep = (): Agent => kept;
     const loops: readonly Loop[] = [
@@ -40,15 +40,15 @@ export class Requests {
       { kind: "new connection", perSecond: 20, method: "GET", agent: () => new Agent({ keepAlive: false }) },
       { kind: "post", perSecond: 20, method: "POST", agent: keep },
     ];
-    const idlers = Array.from({ length: IDLERS }, (_, index) => this.#idle(index, endAt));
-    await Promise.all([...loops.map((loop) => this.#loop(loop, endAt)), ...idlers]);
+    const idlers = Array.from({ length: IDLERS }, (_, index) => this.#idle(index, over));
+    await Promise.all([...loops.map((loop) => this.#loop(loop, over)), ...idlers]);
     kept.destroy();
   }
 
-  async #loop({ agent, kind, method, perSecond }: Loop, endAt: number): Promise<void> {
+  async #loop({ agent, kind, method, perSecond }: Loop, over: AbortSignal): Promise<void> {
     const startAt = this.#now();
     const asked: Promise<void>[] = [];
-    for (let count = 0; this.#now() < endAt; count++) {
+    for (let count = 0; !over.aborted; count++) {
       asked.push(this.#ask(kind, method, agent()));
       // By the clock and not by pauses, so that a late turn does not make the load smaller.
       await delay(Math.max(0, startAt + ((count + 1) * 1_000) / perSecond - this.#now()));
@@ -57,11 +57,11 @@ export class Requests {
   }
 
   /** Keeps a connection and is silent for a while between two requests. */
-  async #idle(index: number, endAt: number): Promise<void> {
+  async #idle(index: number, over: AbortSignal): Promise<void> {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    while (this.#now() < endAt) {
+    while (!over.aborted) {
       await this.#ask("idle", "GET", agent);
-      await delay(Math.min((index + 1) * IDLE_STEP_MS, Math.max(0, endAt - this.#now())));
+      await delay((index + 1) * IDLE_STEP_MS, undefined, { signal: over }).catch(() => undefined);
     }
     agent.destroy();
   }

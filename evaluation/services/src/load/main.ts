@@ -1,4 +1,4 @@
-/** Loads the service at TARGET for SECONDS, and prints what became of it: a line that begins with LOG. */
+/** Loads the service at TARGET until it gets SIGUSR2, and prints what became of it: a line that begins with LOG. */
 import { lookup } from "node:dns/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { Requests } from "./http.ts";
@@ -14,7 +14,8 @@ const TICKER_MS = 1_000;
 const SETTLE_MS = 4_000;
 
 const target = new URL(process.env["TARGET"] ?? "http://127.0.0.1:8080");
-const forMs = Number(process.env["SECONDS"] ?? 30) * 1_000;
+const over = new AbortController();
+process.once("SIGUSR2", () => over.abort());
 const { address } = await lookup(target.hostname, { family: 4 });
 const chat = `ws://${address}:${target.port || 80}/chat`;
 
@@ -25,9 +26,17 @@ for (const endAt = now() + 15_000; users.some(({ isIn }) => !isIn) && now() < en
 startedAt = Date.now();
 for (const user of users) user.begin();
 process.stdout.write("LOADING\n");
+let tookMs = 0;
+over.signal.addEventListener("abort", () => {
+  tookMs = now();
+});
 
 async function talk(): Promise<void> {
-  for (let turn = 0; now() < forMs + SETTLE_MS; turn++) {
+  let endAt = Number.POSITIVE_INFINITY;
+  over.signal.addEventListener("abort", () => {
+    endAt = now() + SETTLE_MS;
+  });
+  for (let turn = 0; now() < endAt; turn++) {
     users[turn % users.length]?.say();
     await delay(Math.max(0, (turn + 1) * SAY_MS - now()));
   }
@@ -35,7 +44,7 @@ async function talk(): Promise<void> {
 
 async function visit(): Promise<readonly NewcomerRecord[]> {
   const entered: Promise<NewcomerRecord>[] = [];
-  for (let turn = 0; now() < forMs; turn++) {
+  for (let turn = 0; !over.signal.aborted; turn++) {
     entered.push(enter(chat, now));
     await delay(Math.max(0, (turn + 1) * NEWCOMER_MS - now()));
   }
@@ -44,7 +53,7 @@ async function visit(): Promise<readonly NewcomerRecord[]> {
 
 async function readTicker(): Promise<readonly TickerRecord[]> {
   const read: Promise<TickerRecord>[] = [];
-  for (let turn = 0; now() < forMs; turn++) {
+  for (let turn = 0; !over.signal.aborted; turn++) {
     const at = now();
     read.push(
       fetch(`http://${address}:${target.port || 80}/api/ticker`, {
@@ -60,11 +69,11 @@ async function readTicker(): Promise<readonly TickerRecord[]> {
 }
 
 const requests = new Requests(target, address, now);
-const [newcomers, ticker] = await Promise.all([visit(), readTicker(), requests.run(forMs), talk()]);
+const [newcomers, ticker] = await Promise.all([visit(), readTicker(), requests.run(over.signal), talk()]);
 const records = users.map((user) => user.leave());
 const log: LoadLog = {
   startedAt,
-  tookMs: forMs,
+  tookMs,
   requests: requests.records,
   spoken: users.flatMap(({ spoken }) => spoken),
   users: records,
