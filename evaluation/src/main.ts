@@ -80,12 +80,15 @@ function chosen<Thing>(
 }
 
 async function evaluate(these: readonly Fault[], names: readonly DeploymentName[]): Promise<Results> {
+  const about = await environment().catch((cause: Error) => {
+    process.stderr.write(`No Kubernetes answers: set KUBECONFIG, or run ../shared/kubernetes/up.\n${cause.message}\n`);
+    return process.exit(1);
+  });
   await makeImages();
   await using namespaces = new AsyncDisposableStack();
   const targets = await Promise.all(
     names.map(async (name) => await deploy(name, namespaces.use(await namespaceFor(name)))),
   );
-  const about = await environment();
   const done: Experiment[] = [];
   const omissions: Omission[] = [];
   const attempt = async (target: Target, fault: Fault): Promise<void> => {

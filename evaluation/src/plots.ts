@@ -92,6 +92,7 @@ function barsPlot(values: readonly object[], field: string, title: string): TopL
             field: "deployment",
             sort: deployments,
             title: null,
+            legend: { orient: "top" },
             scale: { domain: deployments, range: colours },
           },
         },
