@@ -12,10 +12,12 @@ const KUBERNETES_NOTICES_MS = 15_000;
 const samples = Number(process.env["E2E_SAMPLES"] ?? 1);
 
 interface Row extends Disaster {
-  /** Whether the clerk has to move. */
-  readonly moves: boolean;
+  /** Whether the clerk has to move. Where it is left open, that depends on which side has the cluster's Lease. */
+  readonly moves?: boolean;
   /** The planted writer goes down with its machine. */
   readonly sinks?: boolean;
+  /** The losing side runs no program that could be asked. */
+  readonly isSilent?: boolean;
 }
 
 const cutFrom = (one: string, others: readonly string[]): string[][] =>
@@ -27,28 +29,27 @@ const rows: readonly Row[] = [
     name: "two machines are cut from each other",
     begin: (clerks, [other]) => cutFrom(clerks, [other]),
     end: heal,
-    holdMs: 30_000,
-    moves: false,
+    holdMs: 40_000,
   },
   {
     name: "the clerk's machine is cut from its peers, and reaches the Lease",
     begin: (clerks, others) => cutFrom(clerks, others),
     end: heal,
     holdMs: 40_000,
-    moves: false,
+    moves: true,
   },
   {
     name: "the clerk's machine is cut from its peers and from the API server",
     begin: (clerks, others) => cutFrom(clerks, [...others, "control-plane"]),
     end: heal,
-    holdMs: 30_000,
+    holdMs: 40_000,
     moves: true,
   },
   {
     name: "the cable of the clerk's machine is pulled",
     begin: (clerks) => [["cut", clerks]],
     end: (clerks) => [["plug", clerks]],
-    holdMs: 30_000,
+    holdMs: 40_000,
     moves: true,
   },
   {
@@ -57,6 +58,7 @@ const rows: readonly Row[] = [
     end: (clerks) => [["thaw", clerks]],
     holdMs: 25_000,
     moves: true,
+    isSilent: true,
   },
   {
     name: "the clerk's machine loses its power",
@@ -64,6 +66,7 @@ const rows: readonly Row[] = [
     end: (clerks) => [["start", clerks]],
     holdMs: 30_000,
     moves: true,
+    isSilent: true,
     sinks: true,
     hasVisitors: true,
   },
@@ -80,13 +83,19 @@ describeOnMachines("a partition", () => {
 
       test("no stale write is accepted, and that of the planted writer is refused", () => {
         expect(seen.staleAccepted).toEqual([]);
-        if (row.moves && row.sinks !== true) expect(seen.plantedRefused).toBeGreaterThan(0);
+        if (row.moves === true && row.sinks !== true) expect(seen.plantedRefused).toBeGreaterThan(0);
       });
       test("the clerk goes on, on one machine", () => {
-        expect(seen.movedMs !== undefined).toBe(row.moves);
+        if (row.moves !== undefined) expect(seen.movedMs !== undefined).toBe(row.moves);
+        expect(seen.owners).toBeLessThanOrEqual(2);
       });
-      // Measured: all three say yes for as long as it lasts, 30 to 40 s. Which side loses is not decided yet.
-      test.todo("the losing side says that it is not ready");
+      if (row.isSilent !== true)
+        test("the losing side says that it is not ready, and only that", () => {
+          const [clerks, first, second] = seen.notReady;
+          if (row.moves === true) expect(clerks?.reasons).toContain("split");
+          else expect([clerks, first].filter((one) => one?.reasons.includes("split"))).toHaveLength(1);
+          expect(second).toBeUndefined();
+        });
       test("no pod exits more than once", () => {
         expect(Math.max(...seen.restarts)).toBeLessThanOrEqual(1);
       });

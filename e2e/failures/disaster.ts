@@ -23,6 +23,8 @@ export interface Aftermath {
   readonly plantedRefused: number;
   /** Milliseconds from the last write of the clerk on its first machine to the first one elsewhere; undefined: it has stayed. */
   readonly movedMs: number | undefined;
+  /** How many terms of the clerk wrote. */
+  readonly owners: number;
   /** Of each pod, the clerk's first: milliseconds until its own /ready said no, with the reasons; asked on its machine. */
   readonly notReady: readonly ({ readonly ms: number; readonly reasons: string } | undefined)[];
   readonly restarts: readonly number[];
@@ -70,6 +72,9 @@ export async function undergo(disaster: Disaster): Promise<Aftermath> {
     staleAccepted: ledger.staleAccepted,
     clerkRefused: refusedOf("clerk"),
     plantedRefused: refusedOf("planted"),
+    owners: new Set(
+      ledger.entries.filter(({ accepted, kind }) => accepted && kind === "clerk").map(({ token }) => token),
+    ).size,
     movedMs: ledger.handOverMs(holder.node),
     notReady,
     restarts,

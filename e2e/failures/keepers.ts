@@ -20,8 +20,14 @@ export interface State {
   readonly agreed: boolean;
   readonly clerk?: string;
   readonly ward: { readonly starts: number; readonly wardStarts: number };
+  readonly settings: { readonly greeting: string; readonly pace: number; readonly passwordHash: string };
   readonly letters: { readonly received: number; readonly lost: number; readonly doubled: number };
   readonly changes: readonly { readonly node: string; readonly to: string; readonly at: number }[];
+}
+
+export interface Status {
+  readonly ready: boolean;
+  readonly config: readonly { readonly changes: number; readonly refused?: string }[];
 }
 
 export interface Probe {
@@ -101,10 +107,10 @@ export class Keeper {
     return (await this.probe())?.status === 200;
   }
 
-  async stateInside(): Promise<State | undefined> {
-    const question = `curl -s -m 3 http://${this.ip}:8080/state || true`;
-    const text = (await machine("exec", this.machine, "sh", "-c", question)).trim();
-    return text === "" ? undefined : (JSON.parse(text) as State);
+  /** What its management port says of it. */
+  async status(): Promise<Status> {
+    const response = await fetch(`http://${this.ip}:9101/lifecycle/status`, { signal: AbortSignal.timeout(3_000) });
+    return (await response.json()) as Status;
   }
 
   async kill(): Promise<void> {
@@ -114,20 +120,45 @@ export class Keeper {
 
 export class Keepers implements AsyncDisposable {
   readonly namespace: Namespace;
+  readonly #file: string;
 
-  private constructor(namespace: Namespace) {
+  private constructor(namespace: Namespace, file: string) {
     this.namespace = namespace;
+    this.#file = file;
   }
 
   /** Three of them, in a namespace of their own. */
   static async deploy(test: string, ledger: Ledger): Promise<Keepers> {
-    const keepers = new Keepers(await namespaceFor(test));
     const copy = join(await mkdtemp(join(tmpdir(), "keeper-")), "interlock.yaml");
     const text = await readFile(file, "utf8");
     await writeFile(copy, text.replace("http://127.0.0.1:1", ledger.url));
-    await interlock("deploy", "-f", copy, "-n", keepers.namespace.name, "--image", image.keeper, "--timeout", "120");
+    const keepers = new Keepers(await namespaceFor(test), copy);
+    await keepers.setPassword("open sesame");
+    await keepers.interlock("deploy", "--image", image.keeper, "--timeout", "120");
     await keepers.oneCluster(3);
     return keepers;
+  }
+
+  /** One of the commands for an application. @returns what it said. */
+  interlock(command: string, ...args: readonly string[]): Promise<string> {
+    return interlock(command, "-f", this.#file, "-n", this.namespace.name, ...args);
+  }
+
+  /** A Secret with a setting. */
+  setPassword(password: string): Promise<void> {
+    const metadata = { name: "keeper-settings" };
+    return this.namespace.apply({ apiVersion: "v1", kind: "Secret", metadata, stringData: { password } });
+  }
+
+  /** Settings of the ConfigMap. */
+  async set(data: Readonly<Record<string, string>>): Promise<void> {
+    await this.namespace.kubectl(
+      "patch",
+      "configmap",
+      "keeper-config",
+      "--type=merge",
+      `-p=${JSON.stringify({ data })}`,
+    );
   }
 
   async all(): Promise<readonly Keeper[]> {

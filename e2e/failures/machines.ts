@@ -50,3 +50,13 @@ export async function pidOfContainer(id: string): Promise<number> {
   }
   throw new Error(`No process of this machine is the first of container ${id}`);
 }
+
+/**
+ * Sets for how long a machine may be silent until the controllers take it for lost; undefined is the fixture's own. They are
+ * started anew for that.
+ */
+export async function nodeGrace(seconds: number | undefined): Promise<void> {
+  await controlPlane("kill", "kube-controller-manager");
+  const variables = seconds === undefined ? [] : [`K8S_GRACE=${seconds}`];
+  await run("env", [...variables, resolve(fixture, "up"), "--nodes", "3", "--no-smoke"]);
+}

@@ -2,6 +2,7 @@
 import { type Cluster, type ClusterNode, createNode, joinCluster, type Singleton } from "@interlock/cluster";
 import { application, local, supervisor } from "@interlock/core";
 import { drainCluster, podPlace } from "@interlock/kubernetes";
+import { z } from "zod";
 import { clerkOf } from "./clerk.ts";
 import { PostOffice } from "./post.ts";
 import { keystoneChild, wardSup } from "./ward.ts";
@@ -9,6 +10,14 @@ import { WebServer } from "./web.ts";
 
 /** A silent node is gone after so long; one that was killed is gone at once. */
 const tickMs = 4_000;
+
+const settings = z.object({
+  greeting: z.string().max(40),
+  pace: z.coerce.number().int().positive(),
+  /** Of a Secret. */
+  password: z.string().min(4),
+});
+export type Settings = z.infer<typeof settings>;
 
 export interface Place {
   readonly pod: string;
@@ -36,6 +45,7 @@ let place: Place | undefined;
 export const keeper = application({
   name: "keeper",
   version: "0.0.0",
+  config: settings,
   async start() {
     const pod = await podPlace();
     if (pod === undefined) throw new Error("The keeper runs in a pod");

@@ -1,10 +1,12 @@
 /** What visitors and the tests ask of a pod. */
+
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import type { MembershipChange } from "@interlock/cluster";
-import { genServer, self } from "@interlock/core";
+import { genServer, getEnv, self } from "@interlock/core";
 import { drainHttp } from "@interlock/kubernetes";
 import { plantWriter } from "./clerk.ts";
 import type { Place } from "./keeper.ts";
@@ -88,6 +90,13 @@ async function stateOf({ clerk, cluster, node, pod }: Place): Promise<object> {
     agreed: cluster.agreement().agreed,
     clerk: clerk.holder,
     ward: wardHistory(),
+    settings: {
+      greeting: getEnv("keeper", "greeting"),
+      pace: getEnv("keeper", "pace"),
+      passwordHash: createHash("sha256")
+        .update(String(getEnv("keeper", "password")))
+        .digest("hex"),
+    },
     letters: await post.call.letters(),
     changes,
   };
