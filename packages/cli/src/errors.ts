@@ -22,6 +22,13 @@ export interface CliErrorDetails {
   readonly INTERLOCK_APP_FILE: { readonly path: string; readonly problems: readonly string[] };
   /** The application cannot be packed. */
   readonly INTERLOCK_RELEASE: { readonly folder: string; readonly problem: string };
+  /** A registry of images did not do what it was asked for. `status`: of HTTP; undefined when it gave no answer. */
+  readonly INTERLOCK_REGISTRY: {
+    readonly registry: string;
+    readonly request: string;
+    readonly status: number | undefined;
+    readonly problem: string;
+  };
   /** The API server does not let whoever deploys do that. */
   readonly INTERLOCK_DEPLOY_FORBIDDEN: { readonly what: string };
   /** Somebody else deploys the application, or takes it back. `since`: ISO 8601. */
@@ -100,6 +107,8 @@ export const cliHints: { readonly [Code in CliErrorCode]: string } = {
     "See whether the launcher still runs; the address and the token that nodes are given are good for as long as it does.",
   INTERLOCK_APP_FILE: "Correct the keys that the message names; those there are: docs/kubernetes.md, interlock.yaml.",
   INTERLOCK_RELEASE: "Install what the application needs (npm install), build the workspace's packages, and try again.",
+  INTERLOCK_REGISTRY:
+    "Check the image's name and that the registry can be reached; log in where it asks who you are: docker login REGISTRY.",
   INTERLOCK_DEPLOY_FORBIDDEN:
     "Have your cluster's administrator grant what the message names, or deploy to a namespace of yours.",
   INTERLOCK_DEPLOY_LOCKED:

@@ -8,9 +8,9 @@ import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { extract, pack } from "tar-stream";
 import { CliError } from "../errors.ts";
-import { type Blob, blobOf, digestOf, type Layer } from "./layer.ts";
+import { type Blob, blobOf, type Layer } from "./layer.ts";
 
-interface Descriptor {
+export interface Descriptor {
   readonly mediaType: string;
   readonly digest: string;
   readonly size: number;
@@ -25,6 +25,7 @@ interface ImageConfig {
   readonly [key: string]: unknown;
 }
 
+/** An image to build upon. */
 export interface Base {
   readonly image: ImageConfig;
   readonly layers: readonly Descriptor[];
@@ -32,17 +33,21 @@ export interface Base {
 }
 
 export interface ImageOptions {
-  /** `newsroom:1.4.0` */
-  readonly tag: string;
   readonly workingDirectory: string;
   readonly command: readonly string[];
   readonly env: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
-  /** Leaves out the layers of the base: for machines that have it. */
-  readonly thin: boolean;
 }
 
-const types = {
+/** An image, in the order in which its parts refer to each other: the manifest last. */
+export interface Image {
+  readonly base: Base;
+  readonly layer: Layer;
+  readonly config: Blob;
+  readonly manifest: Blob;
+}
+
+export const types = {
   config: "application/vnd.oci.image.config.v1+json",
   layer: "application/vnd.oci.image.layer.v1.tar+gzip",
   manifest: "application/vnd.oci.image.manifest.v1+json",
@@ -63,20 +68,28 @@ export async function readBase(path: string): Promise<Base> {
     }
     await read;
     const index = parse<{ readonly manifests: readonly Descriptor[] }>(files.get("index.json"));
-    const manifest = parse<{ readonly config: Descriptor; readonly layers: readonly Descriptor[] }>(
-      blobs.get(index.manifests[0]?.digest ?? ""),
-    );
-    const image = parse<ImageConfig>(blobs.get(manifest.config.digest));
-    return { image, layers: manifest.layers, blobs };
+    return baseOf(blobs.get(index.manifests[0]?.digest ?? ""), blobs);
   } catch (cause) {
     const problem = `${path} is no archive of an image: ${(cause as Error).message}`;
     throw new CliError("INTERLOCK_RELEASE", `Cannot release: ${problem}`, { folder: path, problem }, { cause });
   }
 }
 
-/** Writes the archive whole or not at all. @returns the digest of the image's manifest. */
-export async function writeImage(to: string, base: Base, layer: Layer, options: ImageOptions): Promise<string> {
-  const { command, env, labels, tag, thin, workingDirectory } = options;
+/** Throws when a part of it is missing. */
+export function baseOf(manifest: Uint8Array | undefined, blobs: ReadonlyMap<string, Uint8Array>): Base {
+  const { config, layers } = parse<{ readonly config: Descriptor; readonly layers: readonly Descriptor[] }>(manifest);
+  const image = parse<ImageConfig>(blobs.get(config.digest));
+  return { image, layers: layers.map((one) => ({ ...one, mediaType: typeOf(one.mediaType) })), blobs };
+}
+
+/** Docker's own name for the same. */
+function typeOf(mediaType: string): string {
+  return mediaType === "application/vnd.docker.image.rootfs.diff.tar.gzip" ? types.layer : mediaType;
+}
+
+/** The base with one layer more. */
+export function imageOf(base: Base, layer: Layer, options: ImageOptions): Image {
+  const { command, env, labels, workingDirectory } = options;
   const image: ImageConfig = {
     ...base.image,
     created: new Date(0).toISOString(),
@@ -97,6 +110,15 @@ export async function writeImage(to: string, base: Base, layer: Layer, options: 
   const manifest = blobOf(
     json({ schemaVersion: 2, mediaType: types.manifest, config: descriptor(types.config, config), layers }),
   );
+  return { base, layer, config, manifest };
+}
+
+/** Writes the archive whole or not at all. `thin` leaves out the layers of the base: for machines that have them. */
+export async function writeImage(
+  to: string,
+  { base, config, layer, manifest }: Image,
+  { tag, thin }: { readonly tag: string; readonly thin: boolean },
+): Promise<void> {
   const named = { ...descriptor(types.manifest, manifest), annotations: { "io.containerd.image.name": fullName(tag) } };
   const files: (readonly [name: string, bytes: Uint8Array])[] = [
     ["oci-layout", json({ imageLayoutVersion: "1.0.0" })],
@@ -110,7 +132,6 @@ export async function writeImage(to: string, base: Base, layer: Layer, options: 
   tar.finalize();
   await written;
   await rename(`${to}.new`, to);
-  return digestOf(manifest.bytes);
 }
 
 /** As containerd names images: with a registry. */
@@ -120,7 +141,7 @@ function fullName(tag: string): string {
   return /[.:]|^localhost$/.test(first) ? tag : `docker.io/${tag}`;
 }
 
-function blobIn({ blobs }: Base, digest: string): Uint8Array {
+export function blobIn({ blobs }: Base, digest: string): Uint8Array {
   const bytes = blobs.get(digest);
   if (bytes === undefined) throw new Error(`The base has no ${digest}`);
   return bytes;

@@ -1,0 +1,69 @@
+/** Images from a registry and to one. */
+
+import { CliError } from "../errors.ts";
+import { type Base, baseOf, blobIn, type Descriptor, type Image, types } from "../release/image.ts";
+import { credentialsFor } from "./credentials.ts";
+import type { ImageReference } from "./reference.ts";
+import { Registry } from "./registry.ts";
+
+const manifests = [types.manifest, "application/vnd.docker.distribution.manifest.v2+json"] as const;
+const indexes = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+] as const;
+
+/** Of machines, as images call them. */
+const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
+
+interface IndexEntry extends Descriptor {
+  readonly platform?: { readonly os: string; readonly architecture: string };
+}
+
+export interface PullOptions {
+  /** Default: this machine's. */
+  readonly architecture?: string;
+  /** Told of each part that is fetched. */
+  readonly fetched?: (digest: string, bytes: number) => void;
+}
+
+/** **Errors** `INTERLOCK_REGISTRY`; `INTERLOCK_RELEASE` when it is none for this kind of machine. */
+export async function pullBase(image: ImageReference, options: PullOptions = {}): Promise<Base> {
+  const { architecture = architectures[process.arch] ?? process.arch, fetched } = options;
+  const registry = new Registry({ image, credentials: await credentialsFor(image.registry), scope: "pull" });
+  let manifest = await registry.manifest(image.reference, [...indexes, ...manifests]);
+  if ((indexes as readonly string[]).includes(manifest.mediaType)) {
+    const { manifests: all } = parsed<{ readonly manifests: readonly IndexEntry[] }>(manifest.bytes);
+    const ours = all.find(({ platform }) => platform?.os === "linux" && platform.architecture === architecture);
+    if (ours === undefined) {
+      const problem = `${image.repository} is not made for linux/${architecture}`;
+      throw new CliError("INTERLOCK_RELEASE", `Cannot release: ${problem}`, { folder: image.repository, problem });
+    }
+    manifest = await registry.manifest(ours.digest, manifests);
+  }
+  const { config, layers } = parsed<{ readonly config: Descriptor; readonly layers: readonly Descriptor[] }>(
+    manifest.bytes,
+  );
+  const blobs = new Map<string, Uint8Array>();
+  for (const { digest } of [config, ...layers]) {
+    const bytes = await registry.blob(digest);
+    blobs.set(digest, bytes);
+    fetched?.(digest, bytes.length);
+  }
+  return baseOf(manifest.bytes, blobs);
+}
+
+/** @returns the image by its digest: `registry/bank@sha256:…`. **Errors** `INTERLOCK_REGISTRY`. */
+export async function pushImage(
+  to: ImageReference,
+  { base, config, layer, manifest }: Image,
+  sent: (digest: string, bytes: number, isNew: boolean) => void,
+): Promise<string> {
+  const registry = new Registry({ image: to, credentials: await credentialsFor(to.registry), scope: "pull,push" });
+  const parts = [...base.layers.map(({ digest }) => ({ digest, bytes: blobIn(base, digest) })), layer, config];
+  // The manifest last: until then nobody sees anything of it.
+  for (const part of parts) sent(part.digest, part.bytes.length, await registry.push(part));
+  await registry.pushManifest(to.reference, types.manifest, manifest.bytes);
+  return `${to.registry}/${to.repository}@${manifest.digest}`;
+}
+
+const parsed = <T>(bytes: Uint8Array): T => JSON.parse(Buffer.from(bytes).toString("utf8")) as T;
