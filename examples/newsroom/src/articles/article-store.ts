@@ -9,10 +9,13 @@ import type { Article, Draft, Headline, Printed } from "./article.ts";
 
 export type ArticleStore = PGlite;
 
+/** One connection and a few articles: of the 160 MiB that it would hold for its pages by default they need next to nothing. */
+const postgresqlconf = ["shared_buffers=4MB"];
+
 /** Opens the store in `directory` and brings its tables up to date. */
 export async function openStore(directory: string): Promise<ArticleStore> {
   await mkdir(directory, { recursive: true });
-  const store = await PGlite.create(directory);
+  const store = await PGlite.create(directory, { postgresqlconf });
   await store.exec(`
     create table if not exists article (
       id           integer generated always as identity primary key,
