@@ -86,18 +86,23 @@ async function evaluate(these: readonly Fault[], names: readonly DeploymentName[
   });
   await makeImages();
   await using namespaces = new AsyncDisposableStack();
-  const targets = await Promise.all(
-    names.map(async (name) => await deploy(name, namespaces.use(await namespaceFor(name)))),
-  );
-  const done: Experiment[] = [];
+  const targets: Target[] = [];
   const omissions: Omission[] = [];
+  // One after the other: a machine that starts all of them at once has no time left for any.
+  for (const name of names) {
+    const namespace = namespaces.use(await namespaceFor(name));
+    try {
+      targets.push(await deploy(name, namespace));
+    } catch (error) {
+      omissions.push(...these.map((fault) => ({ deployment: name, fault: fault.name, problem: said(error) })));
+    }
+  }
+  const done: Experiment[] = [];
   const attempt = async (target: Target, fault: Fault): Promise<void> => {
     try {
       done.push(await experiment(target, values.quick ? { ...fault, seconds: quickly(fault) } : fault));
     } catch (error) {
-      const problem = String(error).slice(0, 500);
-      say(`${target.name}: ${fault.name} could not be measured: ${problem}`);
-      omissions.push({ deployment: target.name, fault: fault.name, problem });
+      omissions.push({ deployment: target.name, fault: fault.name, problem: said(error) });
     }
   };
   const results = (): Results => ({
@@ -113,6 +118,12 @@ async function evaluate(these: readonly Fault[], names: readonly DeploymentName[
     await writePage(merged(before, results()));
   }
   return results();
+}
+
+function said(error: unknown): string {
+  const problem = String(error).slice(0, 500);
+  say(`could not be measured: ${problem}`);
+  return problem;
 }
 
 function deploy(name: DeploymentName, namespace: Namespace): Promise<Target> {
