@@ -18,6 +18,7 @@ export interface DrainParticipant {
   /**
    * Begun with all others of its phase. `signal` is aborted when its time is over, which is `budgetMs` after its begin or,
    * when somebody is in a hurry, earlier: from then on nobody waits for it. What it resolves with is shown in the status.
+   * Nobody waits for an announcement, whose budget is the settle time.
    */
   run(signal: AbortSignal, budgetMs: number): unknown;
 }

@@ -5,6 +5,7 @@
  */
 import type { Socket } from "node:net";
 import { nodeRuntime, unowned } from "@interlock/core";
+import { pause } from "../../client/pause.ts";
 
 /** For a client to end its half. */
 const LINGER_MS = 1_000;
@@ -27,6 +28,7 @@ export class Connections {
   /** Connections whose TLS handshake goes on, by the addresses of both sides. */
   readonly #handshakes = new Map<string, Socket>();
   #accepted = 0;
+  #acceptedMs = -Infinity;
   #quiet: (() => void) | undefined;
 
   get size(): number {
@@ -35,7 +37,7 @@ export class Connections {
 
   /** The TCP connection of one that will be `opened`. */
   shakesHands(socket: Socket): void {
-    this.#accepted++;
+    this.#accept();
     const peer = peerOf(socket);
     this.#handshakes.set(peer, socket);
     socket.once("close", () => {
@@ -45,11 +47,15 @@ export class Connections {
   }
 
   opened(socket: Socket): void {
-    this.#accepted++;
-    this.#handshakes.delete(peerOf(socket));
+    if (!this.#handshakes.delete(peerOf(socket))) this.#accept();
     const sinceMs = nodeRuntime.clock.now();
     this.#all.set(socket, { socket, sinceMs, asking: 0, readBytes: undefined });
     socket.once("close", () => this.gone(socket));
+  }
+
+  #accept(): void {
+    this.#accepted++;
+    this.#acceptedMs = nodeRuntime.clock.now();
   }
 
   /** It has ended, or become something else. */
@@ -80,6 +86,17 @@ export class Connections {
       this.#quiet = resolve;
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
+  }
+
+  /** Resolves when there are none and none has come for so long, or the signal is aborted. */
+  async untilQuiet(quietMs: number, signal: AbortSignal): Promise<void> {
+    const { clock, timers } = nodeRuntime;
+    for (;;) {
+      await this.untilNone(signal);
+      const leftMs = this.#acceptedMs + quietMs - clock.now();
+      if (leftMs <= 0 || signal.aborted) return;
+      await pause(timers, leftMs, signal).catch(() => undefined);
+    }
   }
 
   /** As far as the program has seen. */

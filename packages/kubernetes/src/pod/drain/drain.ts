@@ -77,7 +77,7 @@ export class Drain {
     const { exit, registry, runtime } = this.#options;
     switch (effect.type) {
       case "announce":
-        return void registry.run("announce", 0, new AbortController().signal);
+        return void registry.run("announce", this.#options.budgets.settleMs, new AbortController().signal);
       case "answerPreStop":
         for (const answer of this.#waiting.splice(0)) answer();
         return;

@@ -151,6 +151,22 @@ describe("a server that drains", () => {
     expect((await once(late.socket, "error"))[0]).toMatchObject({ code: "ECONNREFUSED" });
   });
 
+  test("goes on while connections still come, because not everybody has heard of its end", async () => {
+    const { line, registry } = await started();
+    void registry.run("announce", 5_000, never);
+    await line().ask("/");
+    let isOver = false;
+    const requests = registry.run("requests", longMs, never).then(() => {
+      isOver = true;
+    });
+    for (let come = 0; come < 10; come++) {
+      const late = line();
+      await Promise.all([once(late.socket, "close"), late.ask("/")]);
+    }
+    expect(isOver).toBe(false);
+    await requests;
+  });
+
   test("cuts what is not over in time, and says how much that was", async () => {
     const { line, registry } = await started();
     const endless = line();

@@ -22,6 +22,12 @@ type Answer = ServerResponse | Http2ServerResponse;
  * closes first does so while the other one may be asking, so that has to be the client.
  */
 const IDLE_MS = 100_000;
+/**
+ * Where connections still come after the settle time, somebody has not heard of the pod's end: on a machine that has too much to do
+ * that takes longer. For so long none has to come, and never for longer than this part of the settle time.
+ */
+const QUIET_MS = 1_000;
+const QUIET_PART = 1 / 5;
 /** What is left of the phase for requests that come in on idle connections last. */
 const LAST_REQUEST_MS = 5_000;
 
@@ -45,7 +51,7 @@ export function drainHttp(server: DrainableServer, registry: PodRegistry = pod):
   const draining = new HttpDrain(server as unknown as HttpServer);
   const name = "http server";
   const ends = [
-    registry.onDrain({ name, phase: "announce", run: () => draining.announce() }),
+    registry.onDrain({ name, phase: "announce", run: (_signal, settleMs) => draining.announce(settleMs) }),
     registry.onDrain({ name, phase: "requests", run: (signal, budgetMs) => draining.requests(signal, budgetMs) }),
     registry.onDrain({ name, phase: "close", run: (signal) => draining.close(signal) }),
   ];
@@ -62,6 +68,7 @@ class HttpDrain {
   readonly #sessions = new Sessions();
   readonly #answers = new Set<Answer>();
   #isAnnounced = false;
+  #quietMs = 0;
 
   constructor(server: HttpServer) {
     this.#server = server;
@@ -110,8 +117,9 @@ class HttpDrain {
     if (this.#isAnnounced) sayClose(answer);
   }
 
-  announce(): void {
+  announce(settleMs: number): void {
     this.#isAnnounced = true;
+    this.#quietMs = Math.min(QUIET_MS, settleMs * QUIET_PART);
     for (const answer of this.#answers) sayClose(answer);
     this.#sessions.announce();
   }
@@ -121,10 +129,10 @@ class HttpDrain {
     const { timers } = nodeRuntime;
     const lastMs = budgetMs - Math.min(LAST_REQUEST_MS, budgetMs / 2);
     const timer = unowned(() => timers.set(() => last.abort(), lastMs));
-    await this.#connections.untilNone(AbortSignal.any([signal, last.signal]));
+    await this.#connections.untilQuiet(this.#quietMs, AbortSignal.any([signal, last.signal]));
     timers.clear(timer);
     if (!signal.aborted) await this.#connections.endIdle();
-    await this.#connections.untilNone(signal);
+    await this.#connections.untilQuiet(this.#quietMs, signal);
     const cut = this.#answers.size;
     this.#sessions.cut();
     this.#connections.cutBusy();
