@@ -18,18 +18,33 @@ export interface Experiment {
   readonly cost?: Cost | undefined;
 }
 
-export async function experiment(target: Target, fault: Fault): Promise<Experiment> {
+/** The visitors are in, and nothing is done yet. */
+export interface Prepared {
+  readonly target: Target;
+  readonly fault: Fault;
+  readonly victim: PodNow;
+  readonly before: Standing;
+  readonly cpuBefore: number;
+  readonly sinceMs: number;
+}
+
+/** `machine`: where the victim has to be; then visitors and archive are elsewhere. Undefined: it is where it is. */
+export async function prepare(target: Target, fault: Fault, machine?: string): Promise<Prepared> {
   await freshPods(target);
-  const victim = await beginVisit(target, fault.isAlone === true);
-  const startedAt = performance.now();
+  if (machine !== undefined) await move(target, machine);
+  const victim = await beginVisit(target, fault.isOfMachine === true);
   const before = await standing(target);
-  const cpuBefore = await cpuSeconds(target, victim);
-  await delay(Math.max(0, startedAt + CALM_MS - performance.now()));
+  return { target, fault, victim, before, cpuBefore: await cpuSeconds(target, victim), sinceMs: performance.now() };
+}
+
+export async function experiment(prepared: Prepared): Promise<Experiment> {
+  const { before, cpuBefore, fault, sinceMs, target, victim } = prepared;
+  await delay(CALM_MS);
   const injectedMs = Date.now();
   say(`${target.name}: ${fault.title.toLowerCase()}, at ${victim.name} on ${victim.node}`);
   const [notes] = await Promise.all([fault.inject(target, victim), delay(fault.seconds * 1_000)]);
+  const cost = fault.name === "calm" ? await costOf(target, victim, cpuBefore, sinceMs) : undefined;
   const log = await visitorsLog(target.namespace);
-  const cost = fault.name === "calm" ? await costOf(target, victim, cpuBefore, startedAt) : undefined;
   const measured = measure(log);
   await untilWhole(target);
   const after = await standing(target);
@@ -82,7 +97,7 @@ async function beginVisit(target: Target, isApart: boolean): Promise<PodNow> {
     if (victim === undefined) continue;
     if (!isApart) return victim;
     if (victim.node !== node && !(await archiveIsMoved(target, victim.node))) return victim;
-    if (place > 5) throw new Error(`The visitors of ${target.name} do not come to be on another machine than it`);
+    if (place > 8) throw new Error(`The visitors of ${target.name} do not come to be on another machine than it`);
   }
 }
 
@@ -91,14 +106,34 @@ async function archiveIsMoved({ namespace }: Target, from: string): Promise<bool
   const archive = { app: "newsroom-archive", namespace };
   const [pod] = await podsOf(archive);
   if (pod?.node !== from) return false;
-  await kubectl("cordon", from);
-  try {
-    await namespace.kubectl("delete", "pod", pod.name);
-    await until("the archive is elsewhere", async () => (await podsOf(archive)).some(({ isReady }) => isReady));
-  } finally {
-    await kubectl("uncordon", from);
-  }
+  await replaced({ ...archive, pod: pod.name }, [from]);
   return true;
+}
+
+/** Has a deployment of one pod on that machine; one of several has a pod there anyway. */
+async function move({ app, namespace }: Target, to: string): Promise<void> {
+  const [pod, ...others] = await podsOf({ app, namespace });
+  if (pod === undefined || others.length > 0 || pod.node === to) return;
+  await replaced(
+    { app, namespace, pod: pod.name },
+    (await machines()).filter((name) => name !== to),
+  );
+}
+
+/** By a pod that is on none of these machines. */
+async function replaced(
+  { app, namespace, pod }: Pick<Target, "app" | "namespace"> & { readonly pod: string },
+  notOn: readonly string[],
+): Promise<void> {
+  await kubectl("cordon", ...notOn);
+  try {
+    await namespace.kubectl("delete", "pod", pod, "--wait=false");
+    await until(`${app} is elsewhere`, async () =>
+      (await podsOf({ app, namespace })).some(({ isReady, node }) => isReady && !notOn.includes(node)),
+    );
+  } finally {
+    await kubectl("uncordon", ...notOn);
+  }
 }
 
 async function standing(target: Target): Promise<Standing> {

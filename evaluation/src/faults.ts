@@ -12,8 +12,8 @@ export interface Fault {
   /** How long visitors are watched after it began. */
   readonly seconds: number;
   readonly planned?: Happened["planned"];
-  /** It befalls a machine: nothing else is measured meanwhile. */
-  readonly isAlone?: boolean;
+  /** It befalls a machine: all victims have to be on one. */
+  readonly isOfMachine?: boolean;
   /** Does it, and what it takes for it to be over. @returns what is worth telling. */
   readonly inject: (target: Target, victim: PodNow) => Promise<readonly string[]>;
 }
@@ -76,7 +76,7 @@ export const faults: readonly Fault[] = [
     title: "Node cut off",
     what: `The machine's cable is unplugged for ${CUT_SECONDS} s: nobody reaches its pods, and they reach nobody.`,
     seconds: CUT_SECONDS + 15,
-    isAlone: true,
+    isOfMachine: true,
     inject: async (_target, { node }) => {
       await cutOff(node);
       try {

@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { kubectl, type Namespace, namespaceFor, root, say } from "../../e2e/kubernetes.ts";
 import { claimsOn } from "./check.ts";
-import { type Experiment, experiment } from "./experiment.ts";
+import { type Experiment, experiment, type Prepared, prepare } from "./experiment.ts";
 import { type Fault, faults } from "./faults.ts";
 import { makeImages } from "./image.ts";
 import { deployNewsroomTarget } from "./newsroom.ts";
@@ -98,11 +98,16 @@ async function evaluate(these: readonly Fault[], names: readonly DeploymentName[
     }
   }
   const done: Experiment[] = [];
-  const attempt = async (target: Target, fault: Fault): Promise<void> => {
+  const attempt = async <Result>(
+    target: Target,
+    fault: Fault,
+    act: () => Promise<Result>,
+  ): Promise<Result | undefined> => {
     try {
-      done.push(await experiment(target, values.quick ? { ...fault, seconds: quickly(fault) } : fault));
+      return await act();
     } catch (error) {
       omissions.push({ deployment: target.name, fault: fault.name, problem: said(error) });
+      return undefined;
     }
   };
   const results = (): Results => ({
@@ -112,12 +117,39 @@ async function evaluate(these: readonly Fault[], names: readonly DeploymentName[
     omissions,
   });
   for (const fault of these) {
-    if (!fault.isAlone) await Promise.all(targets.map((target) => attempt(target, fault)));
-    else for (const target of targets) await attempt(target, fault);
+    const timed = values.quick ? { ...fault, seconds: quickly(fault) } : fault;
+    const prepared = await preparations(targets, timed, attempt);
+    // At the same moment, so that all of them have the same machine.
+    await Promise.all(
+      prepared.map((one) =>
+        attempt(one.target, fault, async () => {
+          done.push(await experiment(one));
+        }),
+      ),
+    );
     // Whoever ends this halfway keeps what was measured.
     await writePage(merged(before, results()));
   }
   return results();
+}
+
+async function preparations(
+  targets: readonly Target[],
+  fault: Fault,
+  attempt: <Result>(target: Target, fault: Fault, act: () => Promise<Result>) => Promise<Result | undefined>,
+): Promise<readonly Prepared[]> {
+  if (fault.isOfMachine !== true) {
+    const all = await Promise.all(targets.map((target) => attempt(target, fault, () => prepare(target, fault))));
+    return all.filter((one) => one !== undefined);
+  }
+  const prepared: Prepared[] = [];
+  // The one with the most pods first: where its room is nobody can choose.
+  for (const target of targets.toReversed()) {
+    const machine = prepared[0]?.victim.node;
+    const one = await attempt(target, fault, () => prepare(target, fault, machine));
+    if (one !== undefined) prepared.push(one);
+  }
+  return prepared;
 }
 
 function said(error: unknown): string {

@@ -19,7 +19,7 @@ export function conditions({ environment, runs }: Results): string {
   const times = runs.map(({ measuredAt }) => measuredAt).toSorted();
   return `* **Machine**: ${cores} cores (${processor.trim()}), ${memoryGiB} GiB, on which Kubernetes ${kubernetes} with ${nodes} nodes, all pods and all visitors run together; Node.js ${nodeJs}.
   Its load average was ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}: it had other work as well. Between ${times[0]?.slice(0, 16)} and ${times.at(-1)?.slice(0, 16)} UTC.
-* **Each figure is of one run**: small differences mean nothing. All deployments met each fault at the same time, but for the one that befalls a machine, which they met one after the other.
+* **Each figure is of one run**: small differences mean nothing. All deployments met each fault at the same time.
 * **Visitors**: 80 requests a second in an open loop, a quarter of them POST and a quarter on new connections; ten connections that are idle for up to 9 s; eight users who chat, of whom one says something every half second;
   each second a newcomer who enters the room and reads what was said. A request has 5 s. Users connect again after 100 ms, and when they have heard nothing for 3 s.
 * **Time to heal**: from the first moment at which something was wrong for a visitor (a request that was lost, a user who was out of the room for more than a second) to the last one.
