@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { type ApiTransport, kubernetesApi, resource } from "@interlock/kubernetes";
 import type { FakeApiServer } from "@interlock/kubernetes/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { CERTIFICATE_MS, issueCertificate, makeAuthority } from "../identity/certificates.ts";
+import { ensureSecrets, secretOf } from "../identity/secrets.ts";
 import type { Finding } from "../inspect/examine.ts";
 import { TestTerminal } from "./commands.fixture.ts";
 import { deployed } from "./deployed.fixture.ts";
@@ -57,6 +59,8 @@ async function healthy(denied: readonly string[] = []): Promise<TestTerminal> {
   });
   const api = kubernetesApi({ transport: given.server.unfailing });
   await api.create(secrets, { metadata: { name: "bank-cookie", namespace }, data: { cookie: "c2VjcmV0" } });
+  const place = { cluster: "bank", namespace };
+  await ensureSecrets(api, { ...place, tls: true, fieldManager: "test", applied: () => undefined });
   await api.create(services, { metadata: { name: "bank-nodes", namespace }, spec: { publishNotReadyAddresses: true } });
   await api.create(slices, {
     metadata: { name: "bank-nodes-1", namespace, labels: { "kubernetes.io/service-name": "bank-nodes" } },
@@ -80,7 +84,7 @@ describe("interlock doctor", () => {
     const given = await healthy();
     expect(await doctor({ file }, given)).toBe(0);
     const lines = given.out.text.trim().split("\n");
-    expect(lines).toHaveLength(9);
+    expect(lines).toHaveLength(10);
     for (const line of lines) expect(line).toMatch(/^✔ /);
     expect(given.out.text).not.toMatch(/c2VjcmV0|secret$/);
   });
@@ -122,6 +126,34 @@ describe("interlock doctor", () => {
     ]);
     for (const { outcome, try: hint } of all) if (outcome === "bad") expect(hint).toMatch(/\w/);
     expect(code).toBe(3);
+  });
+
+  test("names a certificate that is for another name, runs out soon, has run out, is none, or is gone", async () => {
+    const given = await healthy();
+    const api = kubernetesApi({ transport: given.server.unfailing });
+    const nowMs = Date.now();
+    const authority = await makeAuthority("bank", nowMs);
+    const good = "bank-nodes.shop.svc.cluster.local";
+    const found = async (text: string): Promise<string> => {
+      const texts = { "tls.crt": text, "tls.key": "hunter2", "ca.crt": authority.cert };
+      const { data = {} } = secretOf("bank-tls", { cluster: "bank", namespace }, texts);
+      await api.patch(secrets, "bank-tls", { data });
+      const { all } = await findingsOf(given);
+      expect(JSON.stringify(all)).not.toContain("hunter2");
+      return badOnes(all).join();
+    };
+    const issued = async (name: string, agoMs: number): Promise<string> =>
+      found((await issueCertificate(authority, [name], nowMs - agoMs)).cert);
+    const days = (count: number): number => count * 86_400_000;
+    expect(await issued(good, 0)).toBe("");
+    expect(await issued("other.shop.svc", 0)).toContain(`is not for ${good}`);
+    expect(await issued(good, CERTIFICATE_MS - days(7.5))).toBe("certificates: Secret bank-tls has 7 days to go");
+    expect(await issued(good, CERTIFICATE_MS + days(1))).toContain("has run out");
+    expect(await found("hunter2")).toContain("is no certificate");
+    expect(await found("")).toContain("lacks one of");
+    await api.delete(secrets, "bank-tls");
+    const { all } = await findingsOf(given);
+    expect(badOnes(all)).toEqual(["certificates: there is no Secret bank-tls"]);
   });
 
   test("says that an API server does not answer, and looks at nothing that needs it", async () => {

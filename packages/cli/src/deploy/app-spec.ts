@@ -50,7 +50,7 @@ const spec = z.strictObject({
   /** Settings, of a ConfigMap: `chat.perSecond: 20`, or `shop.yaml` with many. A change reaches the pods without a restart. */
   config: z.record(configKey, z.union([z.string(), z.number(), z.boolean()]).transform(String)).default({}),
   /** Whether nodes talk over TLS, with certificates on both sides. */
-  tls: z.boolean().default(false),
+  tls: z.boolean().default(true),
   /** Secrets that are there, whose keys are settings. A change reaches the pods without a restart. */
   secrets: z.array(name).default([]),
   resources: z

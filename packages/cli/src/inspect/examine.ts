@@ -4,6 +4,7 @@ import { type AppSpec, readAppSpec } from "../deploy/app-spec.ts";
 import { render, secretNames } from "../deploy/render.ts";
 import type { Connection } from "../ui/terminal.ts";
 import { type AppState, appState } from "./app-state.ts";
+import { certificatesFound } from "./certificates-found.ts";
 import { readApp } from "./read-app.ts";
 
 /** `skipped`: it could not be looked at, because of what was found before or because whoever asks may not. */
@@ -58,7 +59,7 @@ export async function examine(patient: Patient): Promise<readonly Finding[]> {
   });
   const isReached = findings.at(-1)?.outcome === "good";
   if (app === undefined || connection === undefined || !isReached) {
-    for (const check of ["permissions", "image", "pods", "cookie", "addresses", "readiness"])
+    for (const check of ["permissions", "image", "pods", "cookie", "certificates", "addresses", "readiness"])
       findings.push({ check, outcome: "skipped", found: "needs what failed above" });
     connection?.api.close();
     return findings;
@@ -72,6 +73,8 @@ export async function examine(patient: Patient): Promise<readonly Finding[]> {
   await look("image", async () => ({ found: imageFound(app, state) }));
   await look("pods", async () => ({ found: podsFound(state) }));
   await look("cookie", async () => ({ found: await cookieFound(known) }));
+  const place = { cluster: app.cluster ?? app.name, namespace: known.namespace };
+  await look("certificates", async () => ({ found: await certificatesFound(connection.api, place, app.tls) }));
   await look("addresses", async () => ({ found: await addressesFound(known) }));
   await look("readiness", async () => ({ found: readinessFound(state) }));
   connection.api.close();
@@ -130,7 +133,8 @@ async function permitted({ app, connection: { api }, namespace }: Known): Promis
     resource: plural,
     group: plural === "pods" ? "" : "apps",
   }));
-  const asked = [...applied, { verb: "create", resource: "secrets", group: "" }, ...read];
+  const secrets = ["get", "create"].map((verb) => ({ verb, resource: "secrets", group: "" }));
+  const asked = [...applied, ...secrets, ...read];
   const once = [...new Map(asked.map((one) => [JSON.stringify(one), one])).values()];
   const answers = await Promise.all(
     once.map(async (attributes) => {
