@@ -22,7 +22,7 @@ const DURATION_MS = 15_000;
 /** Renewed so often within its duration, and looked at while another one has it. */
 const RENEWALS = 5;
 
-export const lockName = (app: string): string => `interlock-deploy-${app}`;
+const lockName = (app: string): string => `interlock-deploy-${app}`;
 
 type Lease = ReturnType<ReturnType<typeof kubernetesLeases>["lease"]>;
 type LeaseRecord = NonNullable<Awaited<ReturnType<Lease["read"]>>>;

@@ -2,7 +2,6 @@
  * A node's side of its platform: what it was given, and how it says how it is. Without a platform all of it is inert, so
  * that the same program runs alone.
  */
-import { offerInspection } from "@interlock/cluster";
 import type { NodeName } from "@interlock/core";
 import { badOption, CliError } from "../errors.ts";
 import { type ChildMessage, variables } from "./child-protocol.ts";
@@ -15,8 +14,8 @@ export interface PlatformClient extends NodeControl {
 }
 
 /**
- * What this node was given by its platform; undefined when it was started by hand. As a node of that platform it answers
- * `interlock ps` and the like from now on.
+ * What this node was given by its platform; undefined when it was started by hand. A node that is made with that name
+ * answers `interlock ps` and the like.
  *
  * **Errors** `INTERLOCK_LAUNCH_OPTION`: the environment has some of it, and not all.
  *
@@ -32,7 +31,6 @@ export function launchedNode(): LaunchedNode | undefined {
   const [, host = "", port = ""] = /^(.+):(\d+)$/.exec(epmd) ?? [];
   if (port === "") throw badOption(variables.epmd, epmd, "host:port");
   if (cookie === undefined) throw badOption(variables.cookie, "nothing", "the secret that all nodes share");
-  offerInspection();
   return { id, name: name as NodeName, cookie, epmd: { host, port: Number(port) } };
 }
 

@@ -11,6 +11,7 @@ import { type AddressInfo, createServer as createListener } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
+import { setTimeout as pause } from "node:timers/promises";
 import { digestOf } from "../release/layer.ts";
 
 export interface TestRegistry extends AsyncDisposable {
@@ -56,7 +57,7 @@ export async function programRegistry(): Promise<TestRegistry> {
     const answer = await fetch(`http://${host}/v2/`).catch(() => undefined);
     if (answer?.status === 401) break;
     if (child.exitCode !== null) throw new Error(`${PROGRAM} ended with ${child.exitCode}`);
-    await new Promise((resolve) => setImmediate(resolve));
+    await pause(20);
   }
   return {
     host,

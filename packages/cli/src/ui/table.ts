@@ -53,7 +53,7 @@ export function age(sinceMs: number, nowMs: number): string {
 }
 
 export function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 1_048_576)} MiB`;
+  return bytes < 1_048_576 ? `${Math.ceil(bytes / 1_024)} KiB` : `${Math.round(bytes / 1_048_576)} MiB`;
 }
 
 export function duration(forMs: number): string {

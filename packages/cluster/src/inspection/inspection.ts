@@ -47,8 +47,9 @@ const DEFAULT_ROWS = 50;
 let offered: RemoteFunctions<InspectionFunctions> | undefined;
 
 /**
- * From now on this node answers what `interlock nodes`, `ps`, `tree` and `crashes` ask it. Done by `runPod` and `launchedNode`;
- * again it changes nothing. It costs what keeping the words of the last 50 failures does.
+ * From now on this node answers what `interlock nodes`, `ps`, `tree` and `crashes` ask it. Done by `runPod`, and by
+ * `createNode` for a node that a launcher has named; again it changes nothing. It costs what keeping the words of the last 50
+ * failures does.
  *
  * @example
  * const { ps } = offerInspection().functions;

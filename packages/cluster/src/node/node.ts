@@ -2,6 +2,7 @@
 import { type AnyGenServer, defaultNode, type LocalNode, type NodeName } from "@interlock/core";
 import { addressOf, Directory } from "../epmd/directory.ts";
 import { badOption, ClusterError } from "../errors.ts";
+import { offerInspection } from "../inspection/inspection.ts";
 import type { GlobalOptions } from "../names/global/life.ts";
 import { globalOn } from "../names/global/server.ts";
 import { type Address, type CredentialsSource, type Listener, nodePorts, type Ports, type Socket } from "../ports.ts";
@@ -143,6 +144,8 @@ export async function createNode(options: CreateNodeOptions): Promise<ClusterNod
   };
   const node = new RunningNode(name, local, kernel, listener, directory, endSystem);
   keepParts(node, { local, kernel, ports, epmd });
+  // As whoever has started this program calls it, and will ask for it.
+  if (ports.environment("INTERLOCK_NODE") === name) offerInspection();
   return node;
 }
 
