@@ -134,7 +134,9 @@ async function permitted({ app, connection: { api }, namespace }: Known): Promis
     group: plural === "pods" ? "" : "apps",
   }));
   const secrets = ["get", "create"].map((verb) => ({ verb, resource: "secrets", group: "" }));
-  const asked = [...applied, ...secrets, ...read];
+  // Of the lock, which keeps two deployments from each other.
+  const lock = ["get", "update"].map((verb) => ({ verb, resource: "leases", group: "coordination.k8s.io" }));
+  const asked = [...applied, ...secrets, ...lock, ...read];
   const once = [...new Map(asked.map((one) => [JSON.stringify(one), one])).values()];
   const answers = await Promise.all(
     once.map(async (attributes) => {
