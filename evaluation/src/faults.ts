@@ -19,22 +19,22 @@ export interface Fault {
 }
 
 const CRASH_LOOP_SECONDS = 20;
-const CUT_SECONDS = 75;
-const PATIENCE_SECONDS = 35;
+const CUT_SECONDS = 60;
+const PATIENCE_SECONDS = 30;
 
 export const faults: readonly Fault[] = [
   {
     name: "calm",
     title: "Nothing",
     what: "Nothing is done. What is lost here is lost by the measurement.",
-    seconds: 20,
+    seconds: 15,
     inject: async () => [],
   },
   {
     name: "crash",
     title: "Crash in a request",
     what: "The code of the chat's room throws while it handles a visitor's message.",
-    seconds: 20,
+    seconds: 15,
     inject: async ({ namespace }, { name }) => {
       await postPod(namespace, name, "/api/break/chat-room-crash");
       return [];
@@ -44,7 +44,7 @@ export const faults: readonly Fault[] = [
     name: "stray",
     title: "Stray exception",
     what: "The ticker throws in the callback of a timer, where nobody catches it.",
-    seconds: 30,
+    seconds: 25,
     inject: async ({ namespace }, { name }) => {
       await postPod(namespace, name, "/api/break/ticker-timer");
       return [];
@@ -54,7 +54,7 @@ export const faults: readonly Fault[] = [
     name: "crash-loop",
     title: "Crash loop",
     what: `For ${CRASH_LOOP_SECONDS} s the exchange sends rows on which the ticker throws, again and again as it is started anew.`,
-    seconds: 75,
+    seconds: 60,
     inject: async (target, { name }) => {
       await postPod(target.namespace, name, `/api/break/ticker-meltdown?seconds=${CRASH_LOOP_SECONDS}`);
       await delay(CRASH_LOOP_SECONDS * 1_000);
@@ -65,7 +65,7 @@ export const faults: readonly Fault[] = [
     name: "killed",
     title: "Process killed",
     what: "The process of the container is ended by SIGKILL.",
-    seconds: 30,
+    seconds: 25,
     inject: async (_target, victim) => {
       await killContainer(victim);
       return [];
@@ -75,7 +75,7 @@ export const faults: readonly Fault[] = [
     name: "cut-off",
     title: "Node cut off",
     what: `The machine's cable is unplugged for ${CUT_SECONDS} s: nobody reaches its pods, and they reach nobody.`,
-    seconds: CUT_SECONDS + 15,
+    seconds: CUT_SECONDS + 12,
     isOfMachine: true,
     inject: async (_target, { node }) => {
       await cutOff(node);
@@ -91,7 +91,7 @@ export const faults: readonly Fault[] = [
     name: "rolling-update",
     title: "Rolling update",
     what: "A new version is rolled out.",
-    seconds: 75,
+    seconds: 60,
     planned: "rolling update",
     inject: async (target) => {
       await target.roll();
@@ -102,7 +102,7 @@ export const faults: readonly Fault[] = [
     name: "bad-configuration",
     title: "Bad configuration",
     what: `A version is rolled out whose port is no number, and is taken back after ${PATIENCE_SECONDS} s.`,
-    seconds: PATIENCE_SECONDS + 15,
+    seconds: PATIENCE_SECONDS + 10,
     planned: "bad version",
     inject: async (target) => {
       const endAt = performance.now() + PATIENCE_SECONDS * 1_000;
