@@ -2,6 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { TestTerminal } from "./commands/commands.fixture.ts";
+import { interlock as interlockProgram } from "./program.ts";
 
 const bin = fileURLToPath(new URL("bin.ts", import.meta.url));
 const listing = `import { registerHooks } from "node:module";
@@ -47,6 +49,13 @@ describe("the command interlock", () => {
     const { code, talk } = await interlock("explain", "nothing", "-o", "json");
     expect(code).toBe(5);
     expect(JSON.parse(talk)).toMatchObject({ error: { code: "INTERLOCK_NO_SUCH_CODE", try: expect.any(String) } });
+  });
+
+  test("has -o on every command that prints data", () => {
+    const { commands } = interlockProgram(new TestTerminal(), () => undefined);
+    const without = commands.filter(({ options }) => !options.some(({ short }) => short === "-o"));
+    // These run programs, ask for them, or say on stderr what they have changed.
+    expect(without.map((command) => command.name()).sort()).toEqual(["dev", "new", "remote", "run", "undo"]);
   });
 
   test("ends with 2 for an option that a command has not", async () => {
