@@ -16,6 +16,7 @@ export const root: string = resolve(import.meta.dirname, "..");
 const fixture = { kubeconfig: "/var/tmp/k8s-fixture/kubeconfig", cache: join(homedir(), ".cache/k8s-fixture") };
 
 const kubeconfig = process.env["KUBECONFIG"] || (existsSync(fixture.kubeconfig) ? fixture.kubeconfig : undefined);
+export const isOnFixture: boolean = kubeconfig === fixture.kubeconfig;
 
 /** Of every program that is started: kubectl must be the cluster's own. */
 export const environment: NodeJS.ProcessEnv = {
