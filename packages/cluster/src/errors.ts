@@ -28,11 +28,14 @@ export interface ClusterErrorDetails {
   readonly INTERLOCK_CACHE_LOAD: { readonly cache: string; readonly key: string; readonly problem: string };
   /** Tracking or listing on a node where the process of the presence does not run. */
   readonly INTERLOCK_PRESENCE_DOWN: { readonly presence: string; readonly node: NodeName; readonly operation: string };
-  /** Placed processes that cannot be used from this node. `not_started`: the placement's child does not run here. */
+  /**
+   * Placed processes that cannot be used from this node. `not_started`: the placement's child does not run here; `cut_off`: the
+   * node may run none, as it does not know to be on the side of its cluster that goes on.
+   */
   readonly INTERLOCK_PLACEMENT: {
     readonly placement: string;
     readonly node: NodeName;
-    readonly problem: "not_started";
+    readonly problem: "not_started" | "cut_off";
   };
   /** An option that cannot be used. */
   readonly INTERLOCK_NODE_OPTION: { readonly option: string; readonly got: string; readonly expected: string };
@@ -58,7 +61,7 @@ export const clusterHints: { readonly [Code in ClusterErrorCode]: string } = {
   INTERLOCK_PRESENCE_DOWN:
     "Have a supervisor of this node start the presence's child, before those that track; it was never started, or it has been stopped.",
   INTERLOCK_PLACEMENT:
-    "Have a supervisor of this node start the placement's child; with hosts: false it only uses the processes of others.",
+    "Have a supervisor of this node start the placement's child; with hosts: false it only uses the processes of others. cut_off: cluster.arbiter() says why; it passes when the nodes reach each other again.",
   INTERLOCK_NODE_OPTION: "Correct the option that the message names.",
 };
 

@@ -13,7 +13,7 @@ import {
 import { Nowhere } from "../names/nowhere.ts";
 import type { Sent } from "./gate.ts";
 import { hostOn, type PlacementHost } from "./host.ts";
-import { placementError } from "./tally.ts";
+import { unusable } from "./tally.ts";
 
 export class PlacedName extends NameBase {
   readonly #placement: string;
@@ -37,7 +37,7 @@ export class PlacedName extends NameBase {
   override away(node: LocalNode): Away {
     const host = hostOn(node, this.#placement);
     if (host !== undefined) return { route: new PlacedRoute(host, this.#key), to: this.#key };
-    return { route: new Nowhere(() => placementError(this.#placement, node.name, "not_started")), to: this.#key };
+    return { route: new Nowhere(() => unusable(this.#placement, node)), to: this.#key };
   }
 
   register(_process: Process): void {

@@ -6,6 +6,8 @@ import {
   dynamicSupervisor,
   type GenServer,
   genServer,
+  type Ignore,
+  ignore,
   type LocalNode,
   local,
   type Name,
@@ -15,6 +17,7 @@ import {
   type Ready,
   type RefOf,
   type StateOf,
+  type Supervisor,
   type SystemMessage,
   self,
   supervisor,
@@ -23,12 +26,14 @@ import { callingProcess, currentNode, deliverCast, type LocalPid, type Process }
 import { badOption } from "../errors.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import { isLive } from "../membership/view.ts";
+import { isSuspended } from "../node/attached.ts";
+import { gatekeeper } from "./gatekeeper.ts";
 import { fnv1a64, mix64 } from "./hash64.ts";
 import { hostName, hostOn, PlacementHost } from "./host.ts";
 import { PlacedName, pidAt } from "./placed-name.ts";
 import type { Beginning } from "./placed-processes.ts";
 import type { PlacementPlan, PlacementStore } from "./plan.ts";
-import { type DrainResult, placementError } from "./tally.ts";
+import { type DrainResult, unusable } from "./tally.ts";
 
 type ArgsOf<G> = G extends GenServer<infer Args, infer _S, infer _C, infer _D, infer _I> ? Args : never;
 type MaybePromise<T> = T | Promise<T>;
@@ -225,7 +230,7 @@ class NamedPlacement<G extends AnyGenServer, Key extends string> implements Plac
       cluster,
       (process) => new PlacementHost(self(), process, { plan, hosts, startChild }),
     );
-    const top = supervisor({
+    const top: Supervisor<[]> = supervisor({
       name: `${plan.name}_placement`,
       // A host that has ended has ended its processes: it begins with none.
       strategy: "one_for_all",
@@ -234,6 +239,7 @@ class NamedPlacement<G extends AnyGenServer, Key extends string> implements Plac
         host.child([], { id: "host", name: local(hostName(plan.name)) }),
         // Stopped first, while the host still hears the others.
         drainServer(plan).child([], { id: "drain", shutdownMs: "infinity" }),
+        gatekeeper(plan.name, "host", (parent) => top.at(parent)).child([], { id: "gatekeeper" }),
       ],
     });
     return top.child([], { id: plan.name, ...options });
@@ -279,7 +285,7 @@ class NamedPlacement<G extends AnyGenServer, Key extends string> implements Plac
   get #host(): PlacementHost {
     const node = currentNode();
     const host = hostOn(node, this.name);
-    if (host === undefined) throw placementError(this.name, node.name, "not_started");
+    if (host === undefined) throw unusable(this.name, node);
     return host;
   }
 }
@@ -288,8 +294,9 @@ class NamedPlacement<G extends AnyGenServer, Key extends string> implements Plac
 function hostServer(plan: PlacementPlan, cluster: Cluster, begin: (process: Process) => PlacementHost): AnyGenServer {
   return genServer({
     name: `${plan.name}_host`,
-    init(): PlacementHost {
+    init(): PlacementHost | Ignore {
       const process = callingProcess("a placement");
+      if (isSuspended(process.node)) return ignore();
       const meet = (node: NodeName): void => deliverCast(process, "met", [node]);
       const host = begin(process);
       const unwatch = cluster.watch(({ member }) => isLive(member) && meet(member.node));

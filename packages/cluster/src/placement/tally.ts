@@ -2,6 +2,7 @@
 import { channel } from "node:diagnostics_channel";
 import { InterlockError, type LocalNode, type NodeName, type Pid, unowned } from "@interlock/core";
 import { ClusterError, type ClusterErrorDetails } from "../errors.ts";
+import { isSuspended } from "../node/attached.ts";
 import type { HandoffOutcome } from "./effects.ts";
 import type { Gate, Sent } from "./gate.ts";
 import type { PlacementPlan } from "./plan.ts";
@@ -97,6 +98,15 @@ export function placementError(
   node: NodeName,
   problem: ClusterErrorDetails["INTERLOCK_PLACEMENT"]["problem"],
 ): ClusterError<"INTERLOCK_PLACEMENT"> {
-  const message = `Cannot use the placement ${placement}: its child does not run on ${node}`;
+  const text = {
+    not_started: `its child does not run on ${node}`,
+    cut_off: `${node} is cut off from the side of its cluster that goes on`,
+  };
+  const message = `Cannot use the placement ${placement}: ${text[problem]}`;
   return new ClusterError("INTERLOCK_PLACEMENT", message, { placement, node, problem });
+}
+
+/** Where there is no host. */
+export function unusable(placement: string, node: LocalNode): ClusterError<"INTERLOCK_PLACEMENT"> {
+  return placementError(placement, node.name, isSuspended(node) ? "cut_off" : "not_started");
 }
