@@ -29,6 +29,8 @@ const scratch = mkdtempSync(join(tmpdir(), "interlock-ci-"));
 const vitestReport = join(scratch, "vitest.json");
 const interopReport = join(scratch, "interop.json");
 const netsplitReport = join(scratch, "netsplit.json");
+const kubernetesReport = join(scratch, "kubernetes.json");
+const e2eReport = join(scratch, "e2e.json");
 const minutes = (count: number): number => count * 60_000;
 const reporting = (file: string): string[] => ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
 
@@ -36,8 +38,11 @@ const suites: readonly Suite[] = [
   { name: "check", command: ["npm", "run", "check"], needs: "scripts/check.ts", limitMs: minutes(5) },
   {
     name: "test",
-    // Without those of the suite `interop`, which has two Erlangs.
-    command: [...["npm", "test", "--", "--exclude=conformance/interop/**"], ...reporting(vitestReport)],
+    // Without those of the suites `interop`, which has two Erlangs, and `kubernetes`.
+    command: [
+      ...["npm", "test", "--", "--exclude=conformance/interop/**", "--exclude=**/*.kubernetes.test.ts"],
+      ...reporting(vitestReport),
+    ],
     needs: "tests",
     limitMs: minutes(15),
     count: () => fromVitest(vitestReport),
@@ -55,6 +60,30 @@ const suites: readonly Suite[] = [
     needs: "conformance/netsplit",
     limitMs: minutes(8),
     count: () => fromVitest(netsplitReport),
+  },
+  {
+    name: "kubernetes",
+    command: [".ci/on-kubernetes", "npm", "run", "test:kubernetes", "--", ...reporting(kubernetesReport)],
+    needs: "packages/kubernetes",
+    limitMs: minutes(10),
+    count: () => fromVitest(kubernetesReport),
+  },
+  {
+    name: "e2e",
+    command: [".ci/on-kubernetes", "npm", "run", "test:e2e", "--", ...reporting(e2eReport)],
+    needs: "e2e/vitest.config.ts",
+    limitMs: minutes(30),
+    count: () => fromVitest(e2eReport),
+  },
+  {
+    name: "evaluation",
+    command: [
+      ...[".ci/on-kubernetes", "npm", "run", "evaluate", "--", "--quick", "--faults=crash,rolling-update"],
+      ...["--check", `--out=${join(scratch, "evaluation")}`],
+    ],
+    needs: "evaluation/src/main.ts",
+    limitMs: minutes(10),
+    count: fromClosingLine,
   },
   {
     name: "conformance",
