@@ -12,6 +12,7 @@ import { handIn } from "../articles/editor.ts";
 import { articleTexts, headlines, longestList, noArticle } from "../articles/paper.ts";
 import { MalformedFeed, maxFeedBytes, parseFeed } from "../articles/parse-feed.ts";
 import { breakThing } from "../break-things.ts";
+import type { NewsroomConfig } from "../config.ts";
 import { quoteBoard } from "../ticker/quote-board.ts";
 import type { Town } from "../town/town.ts";
 import { treeWatcher } from "../tree-watcher.ts";
@@ -45,7 +46,7 @@ export function makeSite(town: Town): Hono {
   );
   site.use("/api/*", refuseForeignOrigins);
 
-  site.get("/", (c) => frontPage(c, String(getEnv("newsroom", "motto") ?? "")));
+  site.get("/", (c) => frontPage(c, getEnv("newsroom", "motto") as NewsroomConfig["motto"]));
   site.get("/break", (c) => page(c, "break.html"));
   site.get("/desk", (c) => page(c, "desk.html"));
   site.get("/article/:id", async (c) => {

@@ -16,6 +16,7 @@ import {
   type ConfigDifference,
   type ConfigProvider,
   type ConfigTree,
+  changeRefused,
   deepMerge,
   differenceOf,
   type Environment,
@@ -276,7 +277,7 @@ export class ApplicationController {
         await master.run(() => module.configChange?.(changed as never, added as never, removed));
       } catch (error) {
         running.config = before;
-        throw error;
+        throw changeRefused(name, difference, loaded, error);
       }
       tellConfigWatchers(this.#node, { type: "config_change", application: name, ...difference });
     }

@@ -665,9 +665,11 @@ describe("configuration", () => {
     const { app, running } = await start(lab, "debug");
     const invalid = await failure(changeConfig(app, { level: "loud" }, lab));
     expect(isError(invalid, "INTERLOCK_CONFIG_INVALID") && invalid.details.issues[0]?.source).toBe("changeConfig");
-    expect((await failure(changeConfig(app, { level: "debug" }, lab))) as Error).toEqual(
-      new Error("debug is too much"),
-    );
+    const refused = await failure(changeConfig(app, { level: "debug" }, lab));
+    expect((refused as Error).cause).toEqual(new Error("debug is too much"));
+    expect(isError(refused, "INTERLOCK_CONFIG_INVALID") && refused.details.issues).toEqual([
+      { path: "level", message: "debug is too much", got: '"debug"', source: "changeConfig" },
+    ]);
     expect(running.config).toEqual({ level: "info", size: 3 });
     // What was refused is not tried again.
     expect(await changeConfig(app, { size: 5 }, lab)).toMatchObject({ changed: { size: 5 } });

@@ -250,7 +250,7 @@ export function getEnv(app: AnyApplication | string, key: string): unknown {
  * Loads the configuration of a running application anew, with `overrides` (and those of earlier changes) on top, and has
  * its `configChange` run if anything differs. A configuration that the schema or `configChange` refuses changes nothing.
  *
- * **Errors** `INTERLOCK_CONFIG_INVALID`, `INTERLOCK_APPLICATION` when it does not run, whatever `configChange` throws.
+ * **Errors** `INTERLOCK_CONFIG_INVALID`, with what `configChange` threw as its cause; `INTERLOCK_APPLICATION` when it does not run.
  * @see application:config_change
  */
 export async function changeConfig(

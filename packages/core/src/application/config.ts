@@ -191,6 +191,24 @@ export function differenceOf(before: unknown, after: unknown): ConfigDifference 
   return { changed, added, removed: Object.keys(old).filter((key) => !Object.hasOwn(next, key)) };
 }
 
+/** The application itself refuses a change: each key that differs, with its source. */
+export function changeRefused(
+  application: string,
+  { added, changed, removed }: ConfigDifference,
+  loaded: LoadedConfig,
+  error: unknown,
+): InterlockError<"INTERLOCK_CONFIG_INVALID"> {
+  const message = loaded.hide(error instanceof Error ? error.message : showReason(reasonOf(error)));
+  const differing = [...Object.entries({ ...changed, ...added }), ...removed.map((key) => [key, undefined] as const)];
+  const issues = differing.map(([key, value]) => ({
+    path: key,
+    message,
+    got: showSetting([key], value, loaded),
+    source: placeOfValue([key], loaded),
+  }));
+  return configInvalid(application, issues, error);
+}
+
 export function isEmptyDifference({ added, changed, removed }: ConfigDifference): boolean {
   return removed.length === 0 && Object.keys(changed).length === 0 && Object.keys(added).length === 0;
 }
