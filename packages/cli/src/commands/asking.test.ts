@@ -158,7 +158,7 @@ describe("the nodes on Kubernetes", () => {
     given.forward = async (to, signal) => {
       if (to.pod !== "bank-b") return forward(to, signal);
       const there = new PassThrough();
-      setImmediate(() => there.destroy(new Error("connection refused in the pod")));
+      there.on("error", () => undefined).destroy(new Error("connection refused in the pod"));
       return there;
     };
     expect(await nodes({ ...bank, output: "json" }, given)).toBe(3);

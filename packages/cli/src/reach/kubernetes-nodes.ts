@@ -1,4 +1,5 @@
 /** The nodes of an application on Kubernetes, from outside: by the cookie that whoever asks may read, through the API server. */
+import { finished } from "node:stream";
 import { resource } from "@interlock/kubernetes";
 import { ports, secretNames, serviceName } from "../deploy/render.ts";
 import { CliError } from "../errors.ts";
@@ -51,7 +52,9 @@ export async function kubernetesReach(connection: Connection, app: string, names
         if (found === undefined) throw new Error(`no pod of ${app} in ${namespace} has that address`);
         const port = { namespace, pod: found.id, port: ports.distribution };
         const there = await connection.forward(port, signal);
-        there.on("error", ({ message }) => problems.set(name, message));
+        finished(there, (error) => {
+          if (error) problems.set(name, error.message);
+        });
         return exposeOnce(there, signal);
       },
     },

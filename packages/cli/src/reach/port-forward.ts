@@ -54,6 +54,8 @@ class ForwardedPort extends Duplex {
   constructor(socket: WebSocket) {
     super({ allowHalfOpen: false });
     this.#socket = socket;
+    // It may fail before whoever asked for it has had a turn: then it is an errored stream, and no error of the program.
+    this.on("error", () => undefined);
     socket.binaryType = "nodebuffer";
     socket.on("message", (data) => this.#received(data as Buffer));
     socket.once("close", () => this.push(null));
