@@ -59,7 +59,7 @@ export function accept(socket: WebSocket): void {
   socket.on("message", (data) => {
     // What fails in here costs one message: the same as what Express does for a request.
     try {
-      const frame = JSON.parse(String(data)) as Frame;
+      const frame = JSON.parse((data as Buffer).toString()) as Frame;
       if (frame.type === "join") {
         room?.visitors.delete(socket);
         room = enter(socket, frame.room, frame.name);

@@ -26,7 +26,7 @@ const acts: Readonly<Record<string, (seconds: number) => void>> = {
 export interface Service {
   readonly server: Server;
   readonly sockets: WebSocketServer;
-  listen(): void;
+  readonly listen: () => void;
 }
 
 export function makeService(): Service {

@@ -13,7 +13,7 @@ export async function enter(url: string, now: () => number): Promise<NewcomerRec
     socket.on("error", () => undefined);
     socket.on("close", () => resolve(undefined));
     socket.on("message", (data) => {
-      const message = JSON.parse(String(data)) as {
+      const message = JSON.parse((data as Buffer).toString()) as {
         readonly type: string;
         readonly history: readonly { id: string }[];
       };

@@ -75,7 +75,7 @@ export class User {
     const socket = new WebSocket(this.#url, { handshakeTimeout: SILENT_MS });
     socket.on("open", () => socket.send(JSON.stringify({ type: "join", room: "town-square", name: this.#name })));
     socket.on("error", () => undefined);
-    socket.on("message", (data) => this.#hear(JSON.parse(String(data)) as Heard));
+    socket.on("message", (data) => this.#hear(JSON.parse((data as Buffer).toString()) as Heard));
     socket.on("close", () => {
       if (this.#isLeaving) return;
       this.#outSince ??= this.#now();
