@@ -25,8 +25,8 @@ export interface Aftermath {
   readonly movedMs: number | undefined;
   /** How many terms of the clerk wrote. */
   readonly owners: number;
-  /** Of each pod, the clerk's first: milliseconds until its own /ready said no, with the reasons; asked on its machine. */
-  readonly notReady: readonly ({ readonly ms: number; readonly reasons: string } | undefined)[];
+  /** Of each pod, the clerk's first: milliseconds until its own /ready said no because it is on the losing side; asked on its machine. */
+  readonly losing: readonly ({ readonly ms: number; readonly reason: string } | undefined)[];
   readonly restarts: readonly number[];
   /** From the end of the disaster to one cluster of three, all ready. */
   readonly healedMs: number;
@@ -53,10 +53,10 @@ export async function undergo(disaster: Disaster): Promise<Aftermath> {
   const beganAt = Date.now();
   const beganMs = performance.now();
   say(`${disaster.name}: begins; the clerk is on ${clerks}`);
-  let notReady: Aftermath["notReady"] = [];
+  let losing: Aftermath["losing"] = [];
   try {
     for (const args of disaster.begin(...who)) await machine(...args);
-    notReady = await watched(pods, disaster.holdMs);
+    losing = await watched(pods, disaster.holdMs);
   } finally {
     for (const args of disaster.end(...who)) await machine(...args);
   }
@@ -76,7 +76,7 @@ export async function undergo(disaster: Disaster): Promise<Aftermath> {
       ledger.entries.filter(({ accepted, kind }) => accepted && kind === "clerk").map(({ token }) => token),
     ).size,
     movedMs: ledger.handOverMs(holder.node),
-    notReady,
+    losing,
     restarts,
     healedMs,
     lostAtMs: (came?.failures ?? []).map(({ at }) => at - beganAt).toSorted((a, b) => a - b),
@@ -106,17 +106,17 @@ async function visit(keepers: Keepers, machine: string | undefined): Promise<Vis
 }
 
 /** Asks all pods, each on its machine, whether they are ready. One that does not answer has not said no. */
-async function watched(pods: readonly Keeper[], holdMs: number): Promise<Aftermath["notReady"]> {
+async function watched(pods: readonly Keeper[], holdMs: number): Promise<Aftermath["losing"]> {
   const beganMs = performance.now();
-  const found: { ms: number; reasons: string }[] = [];
+  const found: { ms: number; reason: string }[] = [];
   while (performance.now() - beganMs < holdMs) {
     await Promise.all(
       pods.map(async (pod, index) => {
         if (found[index] !== undefined) return;
         const probe = await pod.probe().catch(() => undefined);
-        if (probe === undefined || probe.status === 200) return;
-        const reasons = probe.body.reasons.map(({ check, reason }) => `${check}: ${reason}`).join("; ");
-        found[index] = { ms: Math.round(performance.now() - beganMs), reasons };
+        // A machine that has much to do says no for other reasons, too.
+        const split = probe?.body.reasons.find(({ check }) => check === "split");
+        if (split !== undefined) found[index] = { ms: Math.round(performance.now() - beganMs), reason: split.reason };
       }),
     );
     await delay(500);
