@@ -19,13 +19,15 @@ export type Answered<T> =
 export type NodeClient = RemoteClient<InspectionFunctions>;
 
 const ANSWER_MS = 10_000;
+/** The way through an API server that is busy takes its time. */
+const HANDSHAKE_MS = 15_000;
 
 /** Runs `body` while this program is a node beside those of `reach`, which is closed after it. */
 export async function besideThem<T>(reach: Reach, body: (node: ClusterNode) => Promise<T>): Promise<T> {
   const name: NodeName = `interlock-${nodePorts.challenge().toString(16)}@${reach.host}`;
   let node: ClusterNode | undefined;
   try {
-    node = await createNode({ ...reach.options, name });
+    node = await createNode({ ...reach.options, name, handshakeMs: HANDSHAKE_MS });
     return await body(node);
   } finally {
     await node?.stop();

@@ -8,16 +8,19 @@ import { type Duplex, pipeline } from "node:stream";
 
 const HOST = "127.0.0.1";
 
-/** The stream is destroyed with its connection, or when `signal` is aborted before one has come. */
+/**
+ * The stream is destroyed with its connection, or when `signal` is aborted before one has come. Rejects with what has ended the
+ * stream by then.
+ */
 export async function exposeOnce(
   there: Duplex,
   signal: AbortSignal,
 ): Promise<{ readonly host: string; readonly port: number }> {
   const server = createServer((here) => {
     server.close();
+    signal.removeEventListener("abort", aborted);
     // It may have ended before anybody came.
     if (there.destroyed) return void here.destroy();
-    signal.removeEventListener("abort", aborted);
     pipeline(here, there, here, () => {
       here.destroy();
       there.destroy();
@@ -27,12 +30,16 @@ export async function exposeOnce(
     server.close();
     there.destroy();
   };
-  signal.addEventListener("abort", aborted, { once: true });
   // Whoever made it knows why; here it is an end like any other.
   there.on("error", () => there.destroy());
-  there.once("close", () => server.close());
   server.maxConnections = 1;
   server.listen(0, HOST);
   await once(server, "listening");
+  if (there.destroyed || signal.aborted) {
+    aborted();
+    throw there.errored ?? signal.reason ?? new Error("the connection has ended");
+  }
+  signal.addEventListener("abort", aborted, { once: true });
+  there.once("close", () => server.close());
   return { host: HOST, port: (server.address() as AddressInfo).port };
 }
