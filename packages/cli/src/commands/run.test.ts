@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
-import { memoryGroup } from "../../../kubernetes/src/pod/memory-group.fixture.ts";
+import { memoryGroup } from "../../../kubernetes/src/pod/container-groups.fixture.ts";
 import { entryOf } from "./run.ts";
 
 const bin = fileURLToPath(new URL("../bin.ts", import.meta.url));

@@ -3,11 +3,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
 
+import { cgroupFiles, withCgroupFiles } from "./cgroup-files.fixture.ts";
+import { memoryGroup, processorGroup } from "./container-groups.fixture.ts";
 import { podExitCodes } from "./drain/machine.ts";
-import { memoryGroup } from "./memory-group.fixture.ts";
-import { Program } from "./running-program.fixture.ts";
+import { get, Program } from "./running-program.fixture.ts";
 
 const MIB = 1_048_576;
+/** Of the probes that `interlock deploy` writes. */
+const LIVENESS_TIMEOUT_MS = 4_000;
 const group = memoryGroup(256);
 afterAll(() => group?.end());
 const within = group?.within ?? [];
@@ -40,6 +43,26 @@ describe.skipIf(group === undefined)(`in a container with 256 MiB${skipped}`, ()
     expect(await program.tells("memory limit")).toContain("(by a flag)");
   });
 });
+
+const canMount = process.getuid?.() === 0 && spawnSync("unshare", ["--mount", "true"]).status === 0;
+
+describe.skipIf(!canMount).each(["v1", "v2"] as const)(
+  `with the files of cgroup %s${canMount ? "" : " (skipped: mounts need root and unshare)"}`,
+  (version) => {
+    test("the heap is three quarters of the limit", async () => {
+      const program = new Program({}, withCgroupFiles(cgroupFiles[version](320)));
+      const { heapMiB } = await program.ports();
+      expect(await program.tells("memory limit")).toContain("memory limit 320 MiB · heap 240 MiB");
+      expect(heapMiB).toBeGreaterThanOrEqual(240);
+      expect(heapMiB).toBeLessThan(320);
+    });
+
+    test("the heap is V8's own where they name none", async () => {
+      const program = new Program({}, withCgroupFiles(cgroupFiles[version](undefined)));
+      expect(await program.tells("memory limit")).toContain("no memory limit");
+    });
+  },
+);
 
 const unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
 const canUnshare = process.getuid?.() === 0 && spawnSync("unshare", [...unshare.slice(1), "true"]).status === 0;
@@ -97,3 +120,21 @@ describe.skipIf(!canUnshare)(
     });
   },
 );
+
+const processors = processorGroup();
+afterAll(() => processors?.end());
+const unthrottled = processors === undefined ? " (skipped: no processor group of cgroup v1 can be made here)" : "";
+
+test.skipIf(processors === undefined)(`a busy pod with a tenth of a processor lives${unthrottled}`, async () => {
+  const program = new Program({ LATE_MS: "50" }, processors?.within);
+  const { management, port } = await program.ports();
+  processors?.limit(0.1);
+  await get(port, "/busy");
+  for (let probe = 0; probe < 4; probe++) {
+    // As the kubelet waits for it.
+    const signal = AbortSignal.timeout(LIVENESS_TIMEOUT_MS);
+    expect((await fetch(`http://127.0.0.1:${management}/live`, { signal })).status).toBe(200);
+    await pause(500);
+  }
+  expect(program.told.join("\n")).not.toContain("has not turned");
+});

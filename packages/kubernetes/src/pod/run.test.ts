@@ -62,7 +62,7 @@ describe("the preStop hook", () => {
     const hook = get(management, "/lifecycle/prestop", { "x-interlock-token": "a word" });
     await program.tells("drain: settling");
     const slow = get(port, "/slow");
-    expect((await get(management, "/ready")).status).toBe(200);
+    for (const path of ["/ready", "/live"]) expect((await get(management, path)).status).toBe(200);
     expect(await get(port, "/")).toMatchObject({ status: 200, connection: "close" });
     expect(await hook).toMatchObject({ status: 200, body: { settled: true } });
     program.child.kill("SIGTERM");
