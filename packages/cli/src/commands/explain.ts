@@ -45,7 +45,7 @@ export async function explain(
     return;
   }
   await answer(explanationOf(given), format, out, ({ code, meaning, package: from, title, try: hint }) => {
-    const width = Math.min(out.columns ?? WIDTH, WIDTH);
+    const width = Math.min(out.columns || WIDTH, WIDTH);
     const more = coloured("gray", `${code}  ${from}`, out);
     const hints = wrapped(hint, width, "       ").trimStart();
     return `${coloured("bold", title, out)}  ${more}\n\n${wrapped(meaning, width, "  ")}\n\n  Try  ${hints}\n`;

@@ -44,5 +44,6 @@ test("a table's columns are as wide as their cells, and its last one is cut to t
     ["web-0", "it waits for the archive"],
   ];
   expect(table(rows)).toBe("NAME   WHY\nweb-0  it waits for the archive\n");
+  expect(table(rows, 0)).toBe(table(rows));
   expect(table(rows, 20)).toBe("NAME   WHY\nweb-0  it waits for…\n");
 });

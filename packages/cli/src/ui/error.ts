@@ -29,7 +29,7 @@ export function renderError(error: unknown, stream: TextStream, options: ErrorOp
   if (format === "json" || format === "yaml") return `${JSON.stringify({ error: fieldsOf(error) }, undefined, 2)}\n`;
   const message = error instanceof Error ? error.message : String(error);
   const code = isCoded(error) ? error.code : undefined;
-  const width = Math.min(stream.columns ?? WIDTH, WIDTH);
+  const width = Math.min(stream.columns || WIDTH, WIDTH);
   const [first = "", ...more] = message.split("\n");
   const lines = [titled(`${signs.bad(stream)} ${first}`, code && coloured("gray", code, stream), width), ...more];
   if (isCoded(error) && error.hint !== undefined)

@@ -3,10 +3,11 @@ import { bar, Progress } from "./progress.ts";
 
 class Kept {
   text = "";
-  readonly columns = 20;
+  readonly columns: number;
   readonly isTTY: boolean;
-  constructor(isTTY: boolean) {
+  constructor(isTTY: boolean, columns = 20) {
     this.isTTY = isTTY;
+    this.columns = columns;
   }
   write(text: string): void {
     this.text += text;
@@ -29,6 +30,12 @@ test("on a terminal what goes on is one line that changes, cut to its width, and
   expect(shown(new Kept(true), false)).toBe(
     `${clear}half${clear}one thing is done\nhalf${clear}a line that is long${clear}`,
   );
+});
+
+test("a terminal that does not know its width is shown whole lines", () => {
+  const to = new Kept(true, 0);
+  new Progress(to, false).now("a line that is longer");
+  expect(to.text).toBe(`${clear}a line that is longer`);
 });
 
 test("elsewhere, and where it is asked for, each step is a line", () => {

@@ -2,6 +2,7 @@
 import { stripVTControlCharacters } from "node:util";
 import type { TextStream } from "./terminal.ts";
 
+const DEFAULT_COLUMNS = 80;
 const CLEAR = "\r\u001B[K";
 
 export class Progress {
@@ -35,7 +36,8 @@ export class Progress {
 
   /** One that wraps could not be taken back. */
   #fitting(line: string): string {
-    const { columns = 80 } = this.#to;
+    // Some terminals say 0 when they do not know.
+    const columns = this.#to.columns || DEFAULT_COLUMNS;
     return stripVTControlCharacters(line).length < columns
       ? line
       : stripVTControlCharacters(line).slice(0, columns - 1);

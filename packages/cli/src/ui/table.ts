@@ -9,10 +9,12 @@ export function widthOf(text: string): number {
 }
 
 /**
- * Rows in columns as wide as their widest cell; the last column is cut to what is left of `width`. Without a width nothing is
+ * Rows in columns as wide as their widest cell; the last column is cut to what is left of the given width. Without one nothing is
  * cut: whoever reads is a program.
  */
-export function table(rows: readonly (readonly string[])[], width: number = Number.POSITIVE_INFINITY): string {
+export function table(rows: readonly (readonly string[])[], given?: number): string {
+  // Some terminals say 0 when they do not know.
+  const width = given || Number.POSITIVE_INFINITY;
   const columns = Math.max(0, ...rows.map(({ length }) => length));
   const widths = Array.from({ length: columns }, (_, at) => Math.max(...rows.map((row) => widthOf(row[at] ?? ""))));
   const before = widths.slice(0, -1).reduce((sum, one) => sum + one + GAP.length, 0);
