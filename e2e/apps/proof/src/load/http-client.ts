@@ -7,6 +7,7 @@ import type { Answers, Failure } from "./report.ts";
 
 const MOST_FAILURES = 200;
 const TIMEOUT_MS = 20_000;
+const CLOSED_MS = 1_000;
 
 interface Remembered {
   answers: number;
@@ -105,6 +106,8 @@ export class HttpClient {
       });
       sent.setTimeout(TIMEOUT_MS, () => sent.destroy(new Error("timeout")));
       sent.on("error", (cause: NodeJS.ErrnoException) => resolve(cause.code ?? cause.message));
+      // A connection may go without an error; the answer, if there was one, is read by then.
+      sent.once("close", () => setTimeout(() => resolve("closed without an answer"), CLOSED_MS));
       void write(sent, body);
     });
     const afterMs = performance.now() - startMs;
