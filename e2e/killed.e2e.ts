@@ -43,12 +43,11 @@ describeOnMachines("the program in a pod is killed", () => {
       Object.values(await visitors.counts()).every(({ answered }) => answered > 100) ? true : undefined,
     );
 
-    await victim.kill();
-    const killedAt = Date.now();
+    const killedAt = await victim.kill();
     const noticedMs = await eventually("its peers have noticed", async () => {
       const states = await Promise.all(others.map((one) => one.state()));
       const at = states.map(({ changes }) =>
-        changes.find((one) => one.node === victim.node && one.to === "down" && one.at >= killedAt - 5),
+        changes.find((one) => one.node === victim.node && one.to === "down" && one.at >= killedAt),
       );
       return at.every((one) => one !== undefined) ? at.map((one) => (one?.at ?? 0) - killedAt) : undefined;
     });

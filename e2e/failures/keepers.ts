@@ -113,8 +113,12 @@ export class Keeper {
     return (await response.json()) as Status;
   }
 
-  async kill(): Promise<void> {
-    process.kill(await pidOfContainer(this.#container), "SIGKILL");
+  /** @returns when it was done (Unix epoch, milliseconds). */
+  async kill(): Promise<number> {
+    const pid = await pidOfContainer(this.#container);
+    const at = Date.now();
+    process.kill(pid, "SIGKILL");
+    return at;
   }
 }
 
