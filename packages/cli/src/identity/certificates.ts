@@ -1,6 +1,6 @@
 /** The authority of a cluster and the certificate that its nodes share. X.509 is a library's; elliptic curve P-256 throughout. */
 import "reflect-metadata"; // That the library wants, before anything else of it is loaded.
-import { X509Certificate as NodeCertificate, randomBytes } from "node:crypto";
+import { X509Certificate as NodeCertificate } from "node:crypto";
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -14,6 +14,7 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from "@peculiar/x509";
+import { randomHex } from "./random.ts";
 
 /** A certificate and its key, both PEM. */
 export interface KeyPair {
@@ -33,7 +34,7 @@ export async function makeAuthority(cluster: string, nowMs: number): Promise<Key
   const keys = await newKeys();
   const cert = await X509CertificateGenerator.createSelfSigned({
     serialNumber: serial(),
-    name: [{ CN: [`Interlock ${cluster} ${randomBytes(4).toString("hex")}`] }],
+    name: [{ CN: [`Interlock ${cluster} ${randomHex(4)}`] }],
     keys,
     signingAlgorithm: ALGORITHM,
     ...validity(nowMs, AUTHORITY_MS),
@@ -98,7 +99,7 @@ function validity(nowMs: number, forMs: number): { readonly notBefore: Date; rea
 
 /** Positive, as an INTEGER of DER has to be. */
 function serial(): string {
-  const bytes = randomBytes(16);
+  const bytes = Buffer.from(randomHex(16), "hex");
   bytes[0] = (bytes[0] ?? 0) & 0x7f || 1;
   return bytes.toString("hex");
 }

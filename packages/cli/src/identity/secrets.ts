@@ -2,11 +2,11 @@
  * The Secrets that make the nodes of a cluster one: the cookie, the authority, and the certificate that all nodes share. In each
  * Secret that pods mount, `version` says which writing of it that is, so that a pod can tell which one it has.
  */
-import { randomBytes } from "node:crypto";
 import { type KubernetesApi, type KubernetesType, type Resource, resource, type Stored } from "@interlock/kubernetes";
 import { secretNames, serviceName } from "../deploy/render.ts";
 import { CliError } from "../errors.ts";
 import { isGood, issueCertificate, type KeyPair, makeAuthority } from "./certificates.ts";
+import { randomHex } from "./random.ts";
 import { identityOf, type Rotation } from "./rotation.ts";
 
 export type Secret = KubernetesType<"v1", "Secret">;
@@ -50,10 +50,10 @@ export function isOurs({ metadata }: Stored<Secret>): boolean {
 const stepOf = ({ metadata }: Secret): string | undefined => metadata?.annotations?.[STEP];
 
 /** Names one writing of a Secret. */
-export const newVersion = (): string => randomBytes(4).toString("hex");
+export const newVersion = (): string => randomHex(4);
 
 /** 192 bits that nobody can guess. */
-export const newCookie = (): string => randomBytes(24).toString("hex");
+export const newCookie = (): string => randomHex(24);
 
 export function cookieTexts(rotation: Rotation<string>, version: string): Texts {
   return { cookie: identityOf(rotation).taken.join("\n"), version };
