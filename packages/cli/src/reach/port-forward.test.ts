@@ -14,7 +14,7 @@ const port = Buffer.from([9100 & 0xff, 9100 >> 8]);
 const onChannel = (channel: number, bytes: Uint8Array): Buffer => Buffer.concat([Buffer.from([channel]), bytes]);
 
 /** An API server that has a way to one port; `serve` is the machine of the pod. */
-async function apiServer(serve: (socket: WebSocket, received: () => Promise<Buffer>) => void) {
+async function apiServer(serve: (socket: WebSocket, received: () => Promise<Buffer>) => unknown) {
   const http = createServer((_request, response) => response.writeHead(403).end());
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: (offered) => [...offered][0] ?? false });
   const asked: (string | undefined)[] = [];
@@ -24,7 +24,7 @@ async function apiServer(serve: (socket: WebSocket, received: () => Promise<Buff
     sockets.handleUpgrade(request, socket, head, (opened) => {
       for (const channel of [0, 1]) opened.send(onChannel(channel, port));
       const received = async (): Promise<Buffer> => ((await once(opened, "message")) as [Buffer])[0];
-      serve(opened, received);
+      void serve(opened, received);
     });
   });
   http.listen(0, "127.0.0.1");
