@@ -60,6 +60,8 @@ export async function readBase(path: string): Promise<Base> {
   try {
     const tar = extract();
     const read = pipeline(createReadStream(path), tar);
+    // It fails with the entries, whose error is the one that is told.
+    read.catch(() => undefined);
     for await (const entry of tar) {
       const bytes = await buffer(entry);
       const digest = /^(?:\.\/)?blobs\/sha256\/([0-9a-f]{64})$/.exec(entry.header.name)?.[1];
