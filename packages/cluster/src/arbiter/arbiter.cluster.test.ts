@@ -1,4 +1,4 @@
-/** Arbiters of real nodes, over sockets that fall silent. Fifteen times as fast as in a pod; no time is asserted. */
+/** Arbiters of real nodes, over sockets that fall silent. Faster than in a pod; no time is asserted. */
 import { genServer, type NodeName, reply, supervisor } from "@interlock/core";
 import { expect, test } from "vitest";
 import { staticNodes } from "../discovery/static.ts";
@@ -8,7 +8,14 @@ import { muffled } from "../node/faulty-ports.fixture.ts";
 import { TestCluster, type TestNode } from "../node/nodes.fixture.ts";
 import { type Placement, placement } from "../placement/placement.ts";
 
-const durationMs = 1_000;
+/** How soon a node is missed, and for how long the lease lasts. */
+interface Pace {
+  readonly tickMs: number;
+  readonly handshakeMs: number;
+  readonly durationMs: number;
+}
+
+const swift: Pace = { tickMs: 800, handshakeMs: 500, durationMs: 3_000 };
 const NODES = ["a", "b", "c"];
 const all = NODES.map((name): NodeName => `${name}@127.0.0.1`);
 
@@ -30,12 +37,12 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-async function sites(nodes: TestCluster): Promise<readonly Site[]> {
+async function sites(nodes: TestCluster, { durationMs, handshakeMs, tickMs }: Pace): Promise<readonly Site[]> {
   const leases = memoryLeases();
   return Promise.all(
     NODES.map(async (name) => {
       const { mute, ports, unmute } = muffled();
-      const at = await nodes.node(name, { ports, tickMs: 200, handshakeMs: 200 });
+      const at = await nodes.node(name, { ports, tickMs, handshakeMs });
       const cluster = await joinCluster(at.node, {
         discovery: [staticNodes(all)],
         stableMarginMs: 100,
@@ -54,7 +61,7 @@ const isAllowed = ({ cluster }: Site): boolean => cluster.arbiter()?.allowed ===
 
 test("a node that is cut off ends its placed processes and runs none until it is back; the others have them, and stop none", async () => {
   await using nodes = await TestCluster.make();
-  const made = await sites(nodes);
+  const made = await sites(nodes, swift);
   const [a, , c] = made as readonly [Site, Site, Site];
   await until(() => made.every(isAllowed));
   const keys = Array.from({ length: 12 }, (_, index) => `room ${index}`);
@@ -84,4 +91,18 @@ test("a node that is cut off ends its placed processes and runs none until it is
   await until(async () => (await cut.at.run(() => cut.rooms.hosts())).filter(({ ready }) => ready).length === 3);
   expect(await where(cut)).toEqual(await where(others[0] as Site));
   for (const { cluster } of made) await cluster.leave();
+}, 60_000);
+
+test("a holder that leaves gives the lease up: another node has it long before it would have run out, and nothing stops", async () => {
+  await using nodes = await TestCluster.make();
+  const made = await sites(nodes, { tickMs: 60_000, handshakeMs: 7_000, durationMs: 600_000 });
+  await until(() => made.every(isAllowed));
+  const leaver = made.find(({ at, cluster }) => cluster.arbiter()?.holder === at.name) as Site;
+  const others = made.filter((one) => one !== leaver);
+  await leaver.cluster.leave();
+  await leaver.at.node.stop();
+  await until(() => others.every(({ cluster }) => others.some(({ at }) => at.name === cluster.arbiter()?.holder)));
+  expect(others.map(isAllowed)).toEqual([true, true]);
+  expect(others.map(({ cluster }) => cluster.arbiter()?.missing)).toEqual([[], []]);
+  for (const { cluster } of others) await cluster.leave();
 }, 60_000);

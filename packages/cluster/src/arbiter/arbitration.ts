@@ -169,6 +169,8 @@ export class Arbitration {
       this.#nextAskMs = nowMs;
     }
     if (around.phase !== this.#around.phase || around.live.size !== this.#around.live.size) this.#nextAskMs = nowMs;
+    // Who is to begin a cluster does not wait for the time to look again.
+    if (around.phase !== this.#around.phase) this.#election = changed(this.#election, nowMs);
     if (around.missing.size === 0) {
       this.#offeredFor = NOBODY;
       this.#refusedBy = undefined;
