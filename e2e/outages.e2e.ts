@@ -1,0 +1,101 @@
+/**
+ * What an application is to outlive without noticing: an API server that hangs or is gone, and a DNS that is. E2E_OUTAGE_SECONDS
+ * is how long each lasts; visitors come to the Service's address, as they cannot look up its name either.
+ *
+ * The longest timer that could end something is the controllers' grace for silent nodes, 50 s (Kubernetes' own; the fixture's of
+ * 12 s is set aside here): it runs on while the API server is away, and could find all nodes silent at its return. So nothing
+ * may happen until 60 s after that.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Keepers } from "./failures/keepers.ts";
+import { Ledger } from "./failures/ledger.ts";
+import { controlPlane, describeUnproven, eventually, nodeGrace } from "./failures/machines.ts";
+import { told, Visitors } from "./failures/visitors.ts";
+import { say } from "./kubernetes.ts";
+
+const outageMs = Number(process.env["E2E_OUTAGE_SECONDS"] ?? 30) * 1_000;
+const perSecond = Number(process.env["E2E_RATE"] ?? 500);
+const GRACE_SECONDS = 50;
+
+interface Outage {
+  readonly name: string;
+  readonly begin: readonly [string, string];
+  readonly end: readonly [string, string];
+  /** For so long nothing may happen after it. */
+  readonly afterMs: number;
+  /** Whether the clerk has to stop: it may not go on without its Lease. */
+  readonly stopsClerk: boolean;
+}
+
+const outages: readonly Outage[] = [
+  {
+    name: "the API server hangs",
+    begin: ["stop", "kube-apiserver"],
+    end: ["cont", "kube-apiserver"],
+    afterMs: 60_000,
+    stopsClerk: true,
+  },
+  {
+    name: "the API server is killed",
+    begin: ["kill", "kube-apiserver"],
+    end: ["start", "kube-apiserver"],
+    afterMs: 60_000,
+    stopsClerk: true,
+  },
+  { name: "the DNS is gone", begin: ["stop", "dns"], end: ["start", "dns"], afterMs: 10_000, stopsClerk: false },
+];
+
+const measured = outages.map(({ name }) => `${name}: written, not run yet`);
+
+describeUnproven("an outage", measured, () => {
+  beforeAll(() => nodeGrace(GRACE_SECONDS));
+  afterAll(() => nodeGrace(undefined));
+
+  describe.each(outages)("$name", ({ afterMs, begin, end, name, stopsClerk }) => {
+    test("costs no member, no request and no restart, and none after it", async () => {
+      using ledger = await Ledger.open();
+      await using keepers = await Keepers.deploy("outage", ledger);
+      const before = await keepers.all();
+      const address = await keepers.namespace.kubectl("get", "service", "keeper", "-o", "jsonpath={.spec.clusterIP}");
+      const visitors = await Visitors.come(keepers, {
+        targets: { service: `http://${address}` },
+        perSecond,
+        idlers: 60,
+      });
+      const answered = async (): Promise<number> => (await visitors.counts())["service"]?.answered ?? 0;
+      await eventually("there are visitors", async () => ((await answered()) > perSecond ? true : undefined));
+
+      const beganAt = Date.now();
+      await controlPlane(...begin);
+      say(`${name}, for ${outageMs / 1_000} s`);
+      try {
+        await delay(outageMs);
+      } finally {
+        await controlPlane(...end);
+      }
+      const endedAt = Date.now();
+      const back = await eventually("the clerk writes", () =>
+        ledger.entries.find(({ accepted, at }) => accepted && at > endedAt),
+      );
+      say(`  it is over; the clerk wrote ${back.at - endedAt} ms later`);
+      await delay(Math.max(0, afterMs - (Date.now() - endedAt)));
+
+      const came = (await visitors.end())["service"];
+      if (came === undefined) throw new Error("The visitors counted nothing");
+      say(`  visitors: ${told(came)}, ${Math.round(came.sent / ((Date.now() - beganAt) / 1_000))} requests/s`);
+      expect(came.failures).toEqual([]);
+      const after = await keepers.oneCluster(3);
+      const known = ({ name: pod, restarts }: (typeof after)[number]): string => `${pod} ${restarts}`;
+      expect(after.map(known).sort()).toEqual(before.map(known).sort());
+      for (const keeper of after) {
+        const { changes, letters } = await keeper.state();
+        expect(changes.filter(({ at }) => at >= beganAt)).toEqual([]);
+        expect(letters).toMatchObject({ lost: 0, doubled: 0 });
+      }
+      expect(ledger.staleAccepted).toEqual([]);
+      const terms = new Set(ledger.entries.map(({ token }) => token)).size;
+      if (!stopsClerk) expect(terms).toBe(1);
+    });
+  });
+});
