@@ -184,7 +184,9 @@ async function environment(): Promise<Environment> {
 async function writePage(results: Results): Promise<void> {
   await mkdir(join(out, "evaluation"), { recursive: true });
   await writeFile(numbers, `${JSON.stringify(results, undefined, 1)}\n`);
-  for (const { name, svg } of await plotsOf(results)) await writeFile(join(out, "evaluation", name), svg);
+  // Of nothing there is no plot.
+  const plots = results.runs.length > 0 ? await plotsOf(results) : [];
+  for (const { name, svg } of plots) await writeFile(join(out, "evaluation", name), svg);
   await writeFile(join(out, "evaluation.md"), pageOf(results));
   say(`${join(values.out, "evaluation.md")} is written`);
 }

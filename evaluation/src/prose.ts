@@ -15,10 +15,11 @@ broker for the chat; that was not measured.`;
 
 export function conditions({ environment, runs }: Results): string {
   const { cores, kubernetes, memoryGiB, nodeJs, nodes, processor } = environment;
-  const loads = runs.map(({ loadAverage }) => loadAverage);
-  const times = runs.map(({ measuredAt }) => measuredAt).toSorted();
+  const loads = runs.map(({ loadAverage }) => loadAverage.toFixed(1)).toSorted((a, b) => Number(a) - Number(b));
+  const times = runs.map(({ measuredAt }) => measuredAt.slice(0, 16)).toSorted();
+  const when = `Its load average was ${loads[0]} to ${loads.at(-1)}, by this and by other work. Between ${times[0]} and ${times.at(-1)} UTC.`;
   return `* **Machine**: ${cores} cores (${processor.trim()}), ${memoryGiB} GiB, on which Kubernetes ${kubernetes} with ${nodes} nodes, all pods and all visitors run together; Node.js ${nodeJs}.
-  Its load average was ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}: it had other work as well. Between ${times[0]?.slice(0, 16)} and ${times.at(-1)?.slice(0, 16)} UTC.
+  ${runs.length > 0 ? when : "**Nothing was measured on it yet.**"}
 * **Each figure is of one run**: small differences mean nothing. All deployments met each fault at the same time.
 * **Visitors**: 80 requests a second in an open loop, a quarter of them POST and a quarter on new connections; ten connections that are idle for up to 9 s; eight users who chat, of whom one says something every half second;
   each second a newcomer who enters the room and reads what was said. A request has 5 s. Users connect again after 100 ms, and when they have heard nothing for 3 s.

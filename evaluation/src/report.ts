@@ -4,6 +4,16 @@ import { conditions, deployments, doneBy, limits } from "./prose.ts";
 import type { Cost, Results, Run } from "./results.ts";
 import { type DeploymentName, deploymentNames } from "./target.ts";
 
+const requestsPlot = `![Requests answered in each second](evaluation/requests.svg)
+
+In each second around the fault, which begins at 0: the share of the requests that was answered.`;
+
+const otherPlots = `## Healing and state
+
+![Time to heal](evaluation/healing.svg)
+
+![State lost](evaluation/state.svg)`;
+
 export function pageOf(results: Results): string {
   return `${[
     "# The evaluation",
@@ -11,15 +21,12 @@ export function pageOf(results: Results): string {
     "The same faults against four deployments on the same Kubernetes, while visitors are there who never send a request twice.",
     deployments,
     overview(results),
-    "![Requests answered in each second](evaluation/requests.svg)",
-    "In each second around the fault, which begins at 0: the share of the requests that was answered.",
+    ...(results.runs.length > 0 ? [requestsPlot] : []),
     "## How it was measured",
     conditions(results),
     "## What was measured",
     ...faults.map((fault) => faultSection(fault, results)),
-    "## Healing and state",
-    "![Time to heal](evaluation/healing.svg)",
-    "![State lost](evaluation/state.svg)",
+    ...(results.runs.length > 0 ? [otherPlots] : []),
     "## What it costs",
     costs(results.costs),
     "## What this does not solve",
@@ -35,14 +42,14 @@ function overview(results: Results): string {
     .filter(({ name }) => name !== "calm")
     .map(({ name, title }) => [title, ...deploymentNames.map((deployment) => overviewCell(results, name, deployment))]);
   return [
-    "Requests lost of those that were sent; state lost of the last 40 messages in the chat's room; time to heal.",
+    "Requests lost of those that were sent; state lost of the last 40 messages in the chat's room; time to heal. –: not measured.",
     table(["", ...deploymentNames], rows),
   ].join("\n\n");
 }
 
 function overviewCell(results: Results, fault: string, deployment: DeploymentName): string {
   const run = runOf(results, fault, deployment);
-  if (run === undefined) return "not measured";
+  if (run === undefined) return "–";
   const { lost, requests, stateLost } = run.measured;
   return `${lost} of ${requests}; ${stateLost}; ${healed(run)}`;
 }
