@@ -193,7 +193,8 @@ test("whatever becomes of the API server, no pod that is there is ever missing, 
     fc.asyncProperty(fc.array(fc.tuple(happening, waits), { maxLength: 12 }), async (all) => {
       await using looking = new Looking();
       const truth = new Map<string, readonly number[]>();
-      const present = (): readonly NodeName[] => [...new Set([...truth.values()].flat())].sort((a, b) => a - b).map(node);
+      const present = (): readonly NodeName[] =>
+        [...new Set([...truth.values()].flat())].sort((a, b) => a - b).map(node);
       const set = async (name: string, of: readonly number[]): Promise<void> => {
         truth.set(name, of);
         await looking.put(
