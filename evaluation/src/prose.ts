@@ -42,7 +42,7 @@ export const limits = `* **A handler that throws** is caught by any framework, h
 * **It has to be learnt**: processes, supervisors, names, hand-over. Whoever has no state in memory, and no part that may fail alone, gets the same from Kubernetes and the second column here with less.`;
 
 export const doneBy = `\`\`\`sh
-npm run evaluate                                          # on ../shared/kubernetes, about 25 minutes
+npm run evaluate                                          # on ../shared/kubernetes
 npm run evaluate -- --faults crash,killed --deployments plain,newsroom-3
 npm run evaluate -- --quick --faults crash,rolling-update --check --out /tmp/evaluation
 npm run evaluate -- --render                              # this page, from the numbers that are there
