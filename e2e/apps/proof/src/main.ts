@@ -1,12 +1,10 @@
 /** The program of a pod: a node of the cluster with journals, and the site in front of them. */
-import { type Cluster, type ClusterNode, createNode, joinCluster } from "@interlock/cluster";
+import { type Cluster, createNode, joinCluster } from "@interlock/cluster";
 import { application, local, supervisor } from "@interlock/core";
 import { drainCluster, drainPlacement, podPlace, runPod } from "@interlock/kubernetes";
 import { journals } from "./journals.ts";
 import { isPod } from "./phase.ts";
 import { SiteServer } from "./site.ts";
-
-let node: ClusterNode | undefined;
 
 const proofSup = supervisor({
   name: "proof_sup",
@@ -23,14 +21,14 @@ const proof = application({
   async start() {
     const place = await podPlace();
     if (place === undefined) throw new Error("proof runs in a pod that interlock deploy has made");
-    node = await createNode({ ...place.node, tickMs: 4_000 });
+    // It is not stopped with the application: the drain leaves the cluster after that.
+    const node = await createNode({ ...place.node, tickMs: 4_000 });
     const cluster = await joinCluster(node, place.cluster);
     drainCluster(cluster);
     drainPlacement(journals);
     await cluster.joined();
     return await proofSup.startLink(cluster);
   },
-  stop: () => node?.stop(),
 });
 
 isPod(await runPod(proof));
