@@ -142,12 +142,7 @@ export class MembershipState {
   get surroundings(): Surroundings {
     if (this.#standing === "waiting" || this.#standing === "left")
       return { phase: this.#wouldForm ? "forming" : "waiting", live: new Set(), missing: new Set() };
-    const missing = new Set(this.#missing);
-    // Who has just come and does not reach one that the others do misses it, too.
-    if (this.#standing === "up")
-      for (const node of this.#named())
-        if (!this.#isReached(node) && (this.#dials.get(node)?.failures ?? 0) > 0) missing.add(node);
-    return { phase: "in", live: new Set(this.#others()), missing };
+    return { phase: "in", live: new Set(this.#others()), missing: new Set(this.#missing) };
   }
 
   // What happens
@@ -191,7 +186,8 @@ export class MembershipState {
     this.#strangers.delete(node);
     if (this.#peers.delete(node)) {
       const member = this.#members.get(node);
-      if (member !== undefined && isLive(member)) this.#missing.add(node);
+      // Whoever leaves has ended before what only one may do.
+      if (member?.state === "up" || member?.state === "joining") this.#missing.add(node);
       this.#lost(node, nowMs);
       this.#failedDial(node, nowMs);
     }
