@@ -386,6 +386,34 @@ describe("nodes whose arbiter decides who begins", () => {
     );
   });
 
+  test("miss whoever is cut off, and nobody who has left, however many leave at once", () => {
+    fc.assert(
+      fc.property(delays, fc.subarray([...NODES], { minLength: 1, maxLength: 3 }), (delay, some) => {
+        const world = new World(delay);
+        for (const [at, node] of NODES.entries()) world.start(node, at + 1, NODES, arbitrated);
+        world.run(20_000);
+        expectOneCluster(world, NODES);
+        const stay = NODES.filter((node) => !some.includes(node));
+        const missing = (node: NodeName): readonly NodeName[] => [...world.at(node).state.surroundings.missing].sort();
+        for (const node of some) {
+          world.act(node, world.at(node).state.leave(world.nowMs));
+          // As a pod does: its process ends when all have heard.
+          world.do(6_000, () => world.crash(node));
+        }
+        for (let waited = 0; waited < 30_000; waited += 500) {
+          world.run(world.nowMs + 500);
+          for (const node of stay) expect(missing(node)).toEqual([]);
+        }
+        const [lone, ...others] = stay as [NodeName, ...NodeName[]];
+        world.part([lone]);
+        world.run(world.nowMs + 1_000);
+        expect(missing(lone)).toEqual(others);
+        for (const node of others) expect(missing(node)).toEqual([lone]);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
   test("form none while its lease cannot be reached, say so, and one when it can", () => {
     fc.assert(
       fc.property(startTimes, delays, (starts, delay) => {
