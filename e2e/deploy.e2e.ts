@@ -1,16 +1,20 @@
 /** `interlock deploy`: to Ready, to one cluster, and what a pod takes that has nothing to do. */
 import { setTimeout as delay } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { type Deployment, deployArchive, deployNewsroom, deployProof } from "./deployment.ts";
-import { describeOnKubernetes, interlock, type Namespace, namespaceFor, say, until } from "./kubernetes.ts";
-import { usageOf } from "./usage.ts";
+import { describeOnKubernetes, interlock, type Namespace, namespaceFor, say, unproven, until } from "./kubernetes.ts";
+import { startLoad } from "./load.ts";
+import { type Usage, usageOf } from "./usage.ts";
 
 /** What the issue allows. Times are printed, and not asserted: this machine may be busy. */
 const SAMPLES = Number(process.env["E2E_CYCLES"] ?? 1);
 const STARTS = Number(process.env["E2E_STARTS"] ?? 4);
 const IDLE_MS = 60_000;
 const MEASURED_MS = 30_000;
-const MOST_MIB = 90;
+const LOAD_MS = 30_000;
+const SHORT_MS = 15_000;
+const MOST_IDLE_MIB = 90;
+const MOST_LOADED_MIB = 130;
 
 interface Here {
   readonly cluster: string;
@@ -23,7 +27,8 @@ interface NodeRow {
 }
 
 describeOnKubernetes("interlock deploy", () => {
-  test("brings the newsroom to three ready pods of one cluster, under restricted Pod Security", async () => {
+  // 23 s and 96 s (a busy machine) to ready; that all are connected to all was not seen to pass yet.
+  unproven("brings the newsroom to three ready pods of one cluster, under restricted Pod Security", async () => {
     for (let sample = 1; sample <= SAMPLES; sample++) {
       await using namespace = await namespaceFor("deploy");
       const startMs = performance.now();
@@ -42,7 +47,8 @@ describeOnKubernetes("interlock deploy", () => {
     }
   });
 
-  test(`forms one cluster each time when ${STARTS} applications start at once`, async () => {
+  // Passed once.
+  unproven(`forms one cluster each time when ${STARTS} applications start at once`, async () => {
     await using stack = new AsyncDisposableStack();
     const namespaces: Namespace[] = [];
     for (let index = 0; index < STARTS; index++) namespaces.push(stack.use(await namespaceFor(`start${index}`)));
@@ -53,16 +59,26 @@ describeOnKubernetes("interlock deploy", () => {
     }
   });
 
-  test("leaves pods that take little when nothing is to do", async () => {
+  // Passed once when idle: 51 MiB, 0.6 %; after a load not measured yet.
+  unproven("leaves pods that take little when nothing is to do, and not much more after a load", async () => {
     await using namespace = await namespaceFor("idle");
     await using proof = await deployProof(namespace);
     await delay(IDLE_MS);
-    const used = await usageOf(namespace, await proof.pods(), MEASURED_MS);
-    for (const { cpuPercent, pod, workingSetMiB } of used)
-      say(`${pod}: ${workingSetMiB} MiB, ${cpuPercent} % of a core`);
-    expect(Math.max(...used.map(({ workingSetMiB }) => workingSetMiB))).toBeLessThanOrEqual(MOST_MIB);
+    const idle = await used(namespace, proof, MEASURED_MS);
+    expect(Math.max(...idle.map(({ workingSetMiB }) => workingSetMiB))).toBeLessThanOrEqual(MOST_IDLE_MIB);
+    const load = await startLoad(namespace);
+    await delay(LOAD_MS);
+    await load.stop();
+    const after = await used(namespace, proof, SHORT_MS);
+    expect(Math.max(...after.map(({ workingSetMiB }) => workingSetMiB))).toBeLessThanOrEqual(MOST_LOADED_MIB);
   });
 });
+
+async function used(namespace: Namespace, proof: Deployment, overMs: number): Promise<readonly Usage[]> {
+  const all = await usageOf(namespace, await proof.pods(), overMs);
+  for (const { cpuPercent, pod, workingSetMiB } of all) say(`${pod}: ${workingSetMiB} MiB, ${cpuPercent} % of a core`);
+  return all;
+}
 
 /** Whether each node of the newsroom is connected to each other one, as `interlock nodes` has it. */
 async function isMesh({ name: namespace }: Namespace): Promise<boolean> {
