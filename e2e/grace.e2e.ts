@@ -26,7 +26,7 @@ describeOnKubernetes("a pod that is deleted under load", () => {
     return name;
   }
 
-  // Passed its requests once, 0 lost of 91 000; the run was cut after it.
+  // Passed its requests once, 0 lost of 94 000; the run was cut after it.
   unproven("with 30 s of grace loses nothing", async () => {
     const load = await startLoad(namespace);
     await deleted("--grace-period=30");
