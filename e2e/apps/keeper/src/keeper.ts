@@ -17,7 +17,6 @@ const settings = z.object({
   /** Of a Secret. */
   password: z.string().min(4),
 });
-export type Settings = z.infer<typeof settings>;
 
 export interface Place {
   readonly pod: string;

@@ -18,10 +18,6 @@ export type ArbiterMessage =
 /** `free`: nobody is missing here, so none is needed. `refused`: the side of the lease goes on without it. */
 export type Licence = number | "free" | "refused";
 
-export function isArbiterMessage(value: { readonly type: unknown }): value is ArbiterMessage {
-  return value.type === "may" || value.type === "licence";
-}
-
 /** Undefined: not a message, or one of a later version. */
 export function checkedArbiterMessage(value: unknown): ArbiterMessage | undefined {
   if (typeof value !== "object" || value === null) return undefined;

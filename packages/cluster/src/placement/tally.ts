@@ -93,7 +93,7 @@ export class Tally {
   }
 }
 
-export function placementError(
+function placementError(
   placement: string,
   node: NodeName,
   problem: ClusterErrorDetails["INTERLOCK_PLACEMENT"]["problem"],
