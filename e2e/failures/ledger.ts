@@ -3,7 +3,7 @@
  * nodes, so that it is reached by nodes which do not reach the Lease, and keeps all that it was asked in the order in which it came.
  */
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { networkInterfaces } from "node:os";
 import { ownedTwice } from "../../conformance/netsplit/ledger.ts";
@@ -19,6 +19,9 @@ export interface Entry {
   readonly accepted: boolean;
 }
 
+/** As it is asked; a planted writer shows no token. */
+type Written = Pick<Entry, "by" | "kind"> & Partial<Pick<Entry, "token">>;
+
 /** Beside that of the control plane: cut off from the one, nodes still reach the other. */
 const { LEDGER_HOST: host = "10.245.0.200", LEDGER_LINK: link = "k8s0" } = process.env;
 
@@ -28,15 +31,17 @@ export class Ledger implements Disposable {
   fenced = true;
   #highest = 0;
   #url = "";
-  readonly #server = createServer(async (asked, answer) => {
+  readonly #server = createServer((asked, answer) => void this.#write(asked, answer));
+
+  async #write(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
     let text = "";
     for await (const chunk of asked) text += chunk;
-    const { by, kind, token = 0 } = JSON.parse(text) as Entry;
+    const { by, kind, token = 0 } = JSON.parse(text) as Written;
     const accepted = !this.fenced || (token > 0 && token >= this.#highest);
     this.#highest = Math.max(this.#highest, token);
     this.entries.push({ by, kind, token, accepted, at: Date.now() });
     answer.writeHead(accepted ? 200 : 409).end();
-  });
+  }
 
   static async open(): Promise<Ledger> {
     const ledger = new Ledger();

@@ -2,7 +2,7 @@
  * Visitors, in a pod of their own: each asks once and never again, and an open loop sends the next ones whether or not the last
  * have their answers. Half of the requests are POSTs. The tests tell it by HTTP whom to visit, and ask what came of it.
  */
-import { Agent, createServer, request } from "node:http";
+import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface Visit {
@@ -110,7 +110,7 @@ function begin({ idlers, perSecond, targets }: Visit): void {
   });
 }
 
-createServer(async (asked, answer) => {
+async function answerTo(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
   let text = "";
   for await (const chunk of asked) text += chunk;
   if (asked.url === "/begin") begin(JSON.parse(text) as Visit);
@@ -119,4 +119,6 @@ createServer(async (asked, answer) => {
     await Promise.all(loops);
   }
   answer.end(JSON.stringify(tallies));
-}).listen(PORT);
+}
+
+createServer((asked, answer) => void answerTo(asked, answer)).listen(PORT);

@@ -123,8 +123,8 @@ function converse(socket: WebSocket, url: URL): void {
   };
   let last: Promise<void> = Promise.resolve();
   socket.on("error", () => undefined);
-  socket.on("message", (data) => {
-    const number = Number(String(data));
+  socket.on("message", (data: Buffer) => {
+    const number = Number(data.toString());
     last = last
       .then(async () => tell({ written: number, count: await patiently(() => journals.at(key).call.write(number)) }))
       .catch((error: Error) => tell({ failed: number, error: error.message }));

@@ -61,7 +61,7 @@ describe("interlock run", () => {
   test.skipIf(group === undefined)(`gives a pod's program its heap before it is loaded${skipped}`, async () => {
     const code = "console.log(require('node:v8').getHeapStatistics().heap_size_limit / 1_048_576)";
     await writeFile(join(folder, "main.cjs"), code);
-    const [file = "", ...args] = [...(group?.within ?? []), process.execPath, "--conditions=@interlock/source", bin];
+    const [file, ...args] = [...(group?.within ?? []), process.execPath, "--conditions=@interlock/source", bin];
     const env = { ...process.env, NODE_OPTIONS: "", INTERLOCK_APP: "bank" };
     const child = spawn(file, [...args, "run", "main.cjs"], { cwd: folder, env });
     // One line: it was loaded once.

@@ -76,7 +76,7 @@ export class Talker {
     this.#socket = socket;
     socket.on("open", () => socket.send(JSON.stringify({ type: "join", room: ROOM, name: this.name })));
     socket.on("error", () => undefined);
-    socket.on("message", (data) => this.#hear(JSON.parse(String(data)) as FromRoom));
+    socket.on("message", (data: Buffer) => this.#hear(JSON.parse(data.toString()) as FromRoom));
     socket.once("close", () => {
       const wasIn = this.#isIn;
       this.#isIn = false;

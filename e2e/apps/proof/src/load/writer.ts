@@ -71,7 +71,7 @@ export class Writer {
   #connect(): void {
     const socket = new WebSocket(this.#url, { handshakeTimeout: 5_000, perMessageDeflate: false });
     this.#socket = socket;
-    socket.on("message", (data) => this.#hear(JSON.parse(String(data)) as FromServer));
+    socket.on("message", (data: Buffer) => this.#hear(JSON.parse(data.toString()) as FromServer));
     socket.on("error", () => undefined);
     socket.once("close", (code) => {
       if (this.#isWelcome) {
