@@ -48,7 +48,8 @@ function watchersOf(node: LocalNode, application: string): Set<Process> {
 
 /**
  * Has the calling process told of every change of an application's configuration from now on, by a `ConfigChange`: a server
- * gets it in `info`, a plain process takes it by the matcher that this returns. Its first configuration it takes from `getEnv` or its arguments. Asking twice is asking once.
+ * gets it in `info`, a plain process takes it by the matcher that this returns. Its first configuration it takes from
+ * `getEnv` or its arguments. Asking twice is asking once.
  *
  * **Errors** `INTERLOCK_BAD_ARGUMENT` outside any process.
  *
@@ -59,8 +60,8 @@ function watchersOf(node: LocalNode, application: string): Set<Process> {
  *     watchConfig("greeting");
  *     return { word: getEnv("greeting", "word") };
  *   },
- *   info: ({ state }, { changed }: SystemMessage | ConfigChange<{ readonly word: string }>) =>
- *     noreply({ ...state, ...changed }),
+ *   info: ({ state }, message: SystemMessage | ConfigChange<{ readonly word: string }>) =>
+ *     message.type === "config_change" ? noreply({ ...state, ...message.changed }) : noreply(),
  *   calls: { word: ({ state }) => reply(state.word) },
  * });
  * const sup = supervisor({
