@@ -94,6 +94,7 @@ export async function stopped<Report = LoadReport>(namespace: Namespace, name: s
     },
     90_000,
   );
-  await namespace.kubectl("delete", "pod", name, "--wait=false");
+  // Waited for: the next one has the same name.
+  await namespace.kubectl("delete", "pod", name, "--wait=true", "--timeout=60s");
   return JSON.parse(/^REPORT (.*)$/m.exec(logs)?.[1] ?? "") as Report;
 }
