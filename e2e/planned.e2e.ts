@@ -69,7 +69,7 @@ describeOnKubernetes("under load", () => {
       const load = await startLoad(namespace);
       await proof.scale(6);
       // Their journals and connections are made now, so that all six have their part.
-      const full = await startLoad(namespace, { name: "full", rate: 0, idlers: 0, writers: 240, writes: 0.25 });
+      const full = await startLoad(namespace, { name: "full", rate: 0, idlers: 0, writers: 400, writes: 0.15 });
       const held = new Map<string, Here>();
       for (const { name } of await proof.pods()) held.set(name, await proof.ask<Here>(name, 8_080, "/here"));
       await proof.scale(3);
