@@ -71,7 +71,10 @@ describeOnKubernetes("under load", () => {
       // Their journals and connections are made now, so that all six have their part.
       const full = await startLoad(namespace, { name: "full", rate: 0, idlers: 0, writers: 400, writes: 0.15 });
       const held = new Map<string, Here>();
-      for (const { name } of await proof.pods()) held.set(name, await proof.ask<Here>(name, 8_080, "/here"));
+      await until("each pod has its part", async () => {
+        for (const { name } of await proof.pods()) held.set(name, await proof.ask<Here>(name, 8_080, "/here"));
+        return [...held.values()].every(({ journals, sockets }) => Math.min(journals, sockets) >= HELD);
+      });
       await proof.scale(3);
       const left = (await proof.pods()).map(({ name }) => name);
       for (const [name, { journals, sockets }] of held) {
