@@ -68,6 +68,7 @@ interface Dial {
 }
 
 const EMPTY: readonly NodeName[] = [];
+const UNCLAIMED: Claim = { type: "open", reason: "the cluster's lease is being asked for" };
 
 export class MembershipState {
   readonly #self: NodeName;
@@ -85,7 +86,7 @@ export class MembershipState {
   readonly #dials = new Map<NodeName, Dial>();
   /** Members that are down, and may yet be alive on the other side of a cut: nothing has shown that their process has ended. */
   readonly #missing = new Set<NodeName>();
-  #claim: Claim = { type: "open", reason: "the cluster's lease is being asked for" };
+  #claim: Claim = UNCLAIMED;
   #wouldForm = false;
   #found: ReadonlySet<NodeName> = new Set();
   #complete = false;
@@ -407,6 +408,8 @@ export class MembershipState {
     const observed = this.#observe(nowMs);
     const action = plan(observed, this.#rules, nowMs);
     this.#wouldForm = action.type === "form";
+    // The arbiter gives it up, and says so later than others may take it.
+    if (!this.#wouldForm && this.#claim.type === "held") this.#claim = UNCLAIMED;
     if (action.type === "wait") this.#waitingFor = action.reason;
     else if (action.type === "join") this.#enter(action.cluster, "joining", nowMs);
     else if (this.#rules.arbitrated && this.#claim.type !== "held") this.#waitingFor = this.#heldUp(this.#claim);
