@@ -1,7 +1,8 @@
 /** Twenty visitors chat in the newsroom while it is rolled, scaled, emptied and taken back. */
 import { expect } from "vitest";
-import type { ChatReport } from "./apps/proof/src/load/report.ts";
+import type { ChatReport } from "../examples/newsroom-visitors/src/chat-report.ts";
 import { deployArchive, deployNewsroom } from "./deployment.ts";
+import { image } from "./images.ts";
 import { describeOnKubernetes, type Namespace, namespaceFor, run, say, unproven, until } from "./kubernetes.ts";
 import { loadPod, stopped } from "./load.ts";
 
@@ -43,7 +44,9 @@ describeOnKubernetes("twenty visitors who chat", () => {
 
 async function come(namespace: Namespace): Promise<void> {
   const target = `http://newsroom.${namespace.name}.svc.cluster.local`;
-  await namespace.apply(loadPod("chat", "src/load/chat.ts", { TARGET: target, USERS }));
+  await namespace.apply(
+    loadPod({ name: "chat", image: image.visitors, program: "src/chat.ts", variables: { TARGET: target, USERS } }),
+  );
   await until("all visitors are in", async () =>
     (await namespace.kubectl("logs", "chat", "--tail=1").catch(() => "")).startsWith(`${USERS} of ${USERS} are in`),
   );

@@ -4,20 +4,29 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { images, interlock, kubectl, root, run, say } from "./kubernetes.ts";
 
-const tag = process.env["E2E_TAG"] ?? "e2e";
+const version = process.env["E2E_TAG"] ?? "e2e";
 /** What `deploy` is given with `--image`. */
 export const image = {
-  proof: `proof:${tag}`,
-  keeper: `keeper:${tag}`,
-  newsroom: `newsroom:${tag}`,
-  archive: `newsroom-archive:${tag}`,
+  proof: `proof:${version}`,
+  keeper: `keeper:${version}`,
+  newsroom: `newsroom:${version}`,
+  archive: `newsroom-archive:${version}`,
+  visitors: `newsroom-visitors:${version}`,
 } as const;
 
-const released = [
+interface ReleasedImage {
+  readonly app: string;
+  /** Of the application, from the repository's root. */
+  readonly file: string;
+  readonly tag: string;
+}
+
+const released: readonly ReleasedImage[] = [
   { file: "e2e/apps/proof/interlock.yaml", app: "proof", tag: image.proof },
   { file: "e2e/apps/keeper/interlock.yaml", app: "keeper", tag: image.keeper },
   { file: "examples/newsroom/interlock.yaml", app: "newsroom", tag: image.newsroom },
   { file: "examples/newsroom/archive.interlock.yaml", app: "newsroom-archive", tag: image.archive },
+  { file: "examples/newsroom-visitors/interlock.yaml", app: "newsroom-visitors", tag: image.visitors },
 ];
 
 /** E2E_IMAGES names those that a run needs: all are made otherwise. */
@@ -33,16 +42,18 @@ export default async function setUp(): Promise<void> {
     return say("no Kubernetes answers");
   if (process.env["E2E_IMAGES_ARE_THERE"] !== undefined) return say("images: those that are there");
   await run("node", ["scripts/build.ts"]);
-  const out = await mkdtemp(join(tmpdir(), "interlock-e2e-"));
+  for (const one of released) if (chosen(one.app)) await makeImage(one);
+}
+
+/** Releases an application and gives its image to the nodes. */
+export async function makeImage({ app, file, tag }: ReleasedImage): Promise<void> {
+  const out = await mkdtemp(join(tmpdir(), "interlock-image-"));
   try {
-    for (const { app, file, tag: name } of released) {
-      if (!chosen(app)) continue;
-      const thin = images.isThin ? ["--thin"] : [];
-      await interlock("release", "-f", join(root, file), "--base", images.base, ...thin, "--out", out, "--tag", name);
-      const [loader = "", ...args] = images.loader.split(" ");
-      await run(loader, [...args, join(out, `${app}.tar`)]);
-      say(`image ${name}`);
-    }
+    const thin = images.isThin ? ["--thin"] : [];
+    await interlock("release", "-f", join(root, file), "--base", images.base, ...thin, "--out", out, "--tag", tag);
+    const [loader = "", ...args] = images.loader.split(" ");
+    await run(loader, [...args, join(out, `${app}.tar`)]);
+    say(`image ${tag}`);
   } finally {
     await rm(out, { recursive: true, force: true });
   }

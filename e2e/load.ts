@@ -47,29 +47,40 @@ export async function startLoad(namespace: Namespace, options: LoadOptions = {})
     WRITERS: writers,
     WRITES: writes,
   };
-  await namespace.apply(loadPod(name, "src/load/main.ts", variables));
+  await namespace.apply(loadPod({ name, image: image.proof, program: "src/load/main.ts", variables }));
   const wanted = new RegExp(` ${writers} of ${writers} WebSockets open`);
   await until(`${name} is connected`, async () =>
     wanted.test(await namespace.kubectl("logs", name, "--tail=1").catch(() => "")),
   );
   say(`${name}: ${rate} requests/s, ${idlers} idle connections, ${writers} WebSockets`);
-  return { name, stop: () => stopped(namespace, name) };
+  return { name, stop: () => stopped<LoadReport>(namespace, name) };
 }
 
-/** A pod that runs one of the app's programs of clients. */
-export function loadPod(name: string, program: string, variables: Readonly<Record<string, string | number>>): object {
+interface LoadPod {
+  readonly name: string;
+  readonly image: string;
+  /** In the image. */
+  readonly program: string;
+  readonly variables: Readonly<Record<string, string | number>>;
+  /** The machine it is to run on. */
+  readonly nodeName?: string;
+}
+
+/** A pod that runs a program of clients. */
+export function loadPod({ image: from, name, nodeName, program, variables }: LoadPod): object {
   return {
     apiVersion: "v1",
     kind: "Pod",
     metadata: { name, labels: { "e2e.interlock.dev/load": name } },
     spec: {
+      nodeName,
       restartPolicy: "Never",
       terminationGracePeriodSeconds: 1,
       securityContext: { runAsNonRoot: true, runAsUser: 1_000, seccompProfile: { type: "RuntimeDefault" } },
       containers: [
         {
           name,
-          image: image.proof,
+          image: from,
           imagePullPolicy: "IfNotPresent",
           command: ["node", program],
           env: Object.entries(variables).map(([variable, value]) => ({ name: variable, value: String(value) })),
@@ -83,7 +94,7 @@ export function loadPod(name: string, program: string, variables: Readonly<Recor
 }
 
 /** Tells it to end, and waits for its last line. */
-export async function stopped<Report = LoadReport>(namespace: Namespace, name: string): Promise<Report> {
+export async function stopped<Report>(namespace: Namespace, name: string): Promise<Report> {
   await namespace.kubectl("exec", name, "--", "node", "-e", "process.kill(1, 'SIGUSR2')");
   let logs = "";
   await until(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { LoadLog, RequestRecord } from "../services/src/load/log.ts";
+import type { LoadLog, RequestRecord } from "../../examples/newsroom-visitors/src/traffic/log.ts";
 import { measure } from "./measure.ts";
 
 const sent = (at: number, error?: string): RequestRecord => ({ kind: "post", at, tookMs: 1, error });

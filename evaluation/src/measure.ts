@@ -1,5 +1,5 @@
 /** What the visitors of a run have gone through, from what they wrote down. Pure. */
-import type { LoadLog, NewcomerRecord, SpokenRecord } from "../services/src/load/log.ts";
+import type { LoadLog, NewcomerRecord } from "../../examples/newsroom-visitors/src/traffic/log.ts";
 
 export interface Measured {
   readonly seconds: number;
@@ -74,7 +74,7 @@ function healMs({ newcomers, requests, tookMs, users }: LoadLog): number | undef
   return last > tookMs - END_MS ? undefined : last - first;
 }
 
-function missedBy({ at, history }: NewcomerRecord, spoken: readonly SpokenRecord[]): number {
+function missedBy({ at, history }: NewcomerRecord, spoken: LoadLog["spoken"]): number {
   if (history === undefined) return 0;
   const confirmed = spoken
     .filter(({ confirmedAt }) => confirmedAt !== undefined && confirmedAt < at - CONFIRMED_BEFORE_MS)

@@ -1,4 +1,5 @@
 /** The coded errors of this package. The reference page of errors is generated from this file. */
+import type { RolloutProblem } from "./deploy/rollout.ts";
 
 /** What each code's `details` holds. */
 export interface CliErrorDetails {
@@ -45,14 +46,7 @@ export interface CliErrorDetails {
   /** No waiting will make this rollout succeed. */
   readonly INTERLOCK_ROLLOUT_FAILED: {
     readonly app: string;
-    readonly problem:
-      | "image_missing"
-      | "bad_configuration"
-      | "crashes"
-      | "no_quota"
-      | "not_admitted"
-      | "no_room"
-      | "never_ready";
+    readonly problem: RolloutProblem;
     readonly text: string;
   };
   /** The rollout goes on, and takes longer than was waited for. */

@@ -6,10 +6,11 @@ import { PassThrough, Readable } from "node:stream";
 import { type ClusterNode, type CreateNodeOptions, createNode, offerInspection } from "@interlock/cluster";
 import { genServer, LocalNode, local, reply, supervisor } from "@interlock/core";
 import { spawnProcess } from "@interlock/core/distribution";
-import { kubernetesApi, resource } from "@interlock/kubernetes";
+import { kubernetesApi } from "@interlock/kubernetes";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { issueCertificate, makeAuthority } from "../identity/certificates.ts";
+import { kindsIn } from "../kinds.ts";
 import { launchers } from "../platform/launcher-file.ts";
 import { localPlatform } from "../platform/local-platform.ts";
 import { Page, until } from "../platform/waiting.fixture.ts";
@@ -105,7 +106,7 @@ async function onKubernetes(tls?: CreateNodeOptions["tls"]) {
     pods.set(pod, stack.use(await new Pod().start(podIP, tls)));
     await api.patch(kinds.pods, pod, { metadata: { labels: { "interlock.dev/cluster": "bank" } }, status: { podIP } });
   }
-  const secrets = resource({ apiVersion: "v1", kind: "Secret", plural: "secrets", namespace: "shop" });
+  const { secrets } = kindsIn("shop");
   const data = { cookie: Buffer.from("a secret\nthe one before\n").toString("base64") };
   await api.create(secrets, { metadata: { name: "bank-cookie", namespace: "shop" }, data });
   const forwarded: string[] = [];

@@ -1,9 +1,10 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { kubernetesApi, resource } from "@interlock/kubernetes";
+import { kubernetesApi } from "@interlock/kubernetes";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
+import { kindsIn } from "../kinds.ts";
 import { TestTerminal } from "./commands.fixture.ts";
 import { type DeployOptions, deploy } from "./deploy.ts";
 import { deployed, kinds } from "./deployed.fixture.ts";
@@ -50,6 +51,12 @@ async function rollingOut(given: TestTerminal, status: object): Promise<void> {
   await api.patch(kinds.deployments, "bank", { status });
 }
 
+/** Who holds the lock of this deployment. */
+async function deploying(given: TestTerminal): Promise<string | undefined> {
+  const api = kubernetesApi({ transport: given.server.unfailing });
+  return (await api.get(kindsIn("shop").leases, "interlock-deploy-bank")).spec?.holderIdentity;
+}
+
 const done = { observedGeneration: 99, replicas: 2, updatedReplicas: 2, readyReplicas: 2, availableReplicas: 2 };
 
 describe("interlock deploy", () => {
@@ -76,14 +83,7 @@ describe("interlock deploy", () => {
     expect(result).toMatchObject({ app: "bank", namespace: "shop", image: "registry/bank:1.1.0", ready: 2 });
     expect(result.applied).toContain("Deployment bank");
     expect(given.talk.text).toMatch(/✔ Deployment bank\n[\s\S]*✔ bank: 2 of 2 pods are ready\n$/);
-    const api = kubernetesApi({ transport: given.server.unfailing });
-    const leases = resource({
-      apiVersion: "coordination.k8s.io/v1",
-      kind: "Lease",
-      plural: "leases",
-      namespace: "shop",
-    });
-    expect((await api.get(leases, "interlock-deploy-bank")).spec?.holderIdentity).toBe("");
+    expect(await deploying(given)).toBe("");
   });
 
   test("that never becomes ready fails with that name, and with what the pod says of itself", async () => {
@@ -148,12 +148,7 @@ describe("interlock deploy", () => {
       },
     };
     const kubernetes = kubernetesApi({ transport: given.server.unfailing });
-    const leases = resource({
-      apiVersion: "coordination.k8s.io/v1",
-      kind: "Lease",
-      plural: "leases",
-      namespace: "shop",
-    });
+    const { leases } = kindsIn("shop");
     await kubernetes.delete(leases, "interlock-deploy-bank");
     const nowhere = deploy(options, given);
     await expect(nowhere).rejects.toMatchObject({
@@ -179,13 +174,6 @@ describe("interlock deploy", () => {
     process.emit("SIGINT", "SIGINT");
     await expect(interrupted).rejects.toMatchObject({ code: "INTERLOCK_INTERRUPTED" });
     expect(await interrupted.catch(exitCodeOf)).toBe(130);
-    const api = kubernetesApi({ transport: given.server.unfailing });
-    const leases = resource({
-      apiVersion: "coordination.k8s.io/v1",
-      kind: "Lease",
-      plural: "leases",
-      namespace: "shop",
-    });
-    expect((await api.get(leases, "interlock-deploy-bank")).spec?.holderIdentity).toBe("");
+    expect(await deploying(given)).toBe("");
   });
 });

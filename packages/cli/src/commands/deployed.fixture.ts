@@ -1,15 +1,12 @@
 /** An application as a Kubernetes has it after two deployments, written into the fake API server. */
-import { type KubernetesObject, kubernetesApi, resource } from "@interlock/kubernetes";
+import { type KubernetesObject, kubernetesApi } from "@interlock/kubernetes";
 import type { FakeApiServer } from "@interlock/kubernetes/testing";
+import { kindsIn } from "../kinds.ts";
 
 const namespace = "shop";
 const labels = { "app.kubernetes.io/name": "bank", "app.kubernetes.io/managed-by": "interlock" };
 
-export const kinds = {
-  deployments: resource({ apiVersion: "apps/v1", kind: "Deployment", plural: "deployments", namespace }),
-  replicaSets: resource({ apiVersion: "apps/v1", kind: "ReplicaSet", plural: "replicasets", namespace }),
-  pods: resource({ apiVersion: "v1", kind: "Pod", plural: "pods", namespace }),
-};
+export const kinds = kindsIn(namespace);
 
 export function templateOf(version: string, hash?: string) {
   const image = `registry/bank:${version}`;

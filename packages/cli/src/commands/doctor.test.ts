@@ -1,25 +1,19 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ApiTransport, kubernetesApi, resource } from "@interlock/kubernetes";
+import { type ApiTransport, kubernetesApi } from "@interlock/kubernetes";
 import type { FakeApiServer } from "@interlock/kubernetes/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CERTIFICATE_MS, issueCertificate, makeAuthority } from "../identity/certificates.ts";
 import { ensureSecrets, secretOf } from "../identity/secrets.ts";
 import type { Finding } from "../inspect/examine.ts";
+import { kindsIn } from "../kinds.ts";
 import { TestTerminal } from "./commands.fixture.ts";
 import { deployed } from "./deployed.fixture.ts";
 import { doctor } from "./doctor.ts";
 
 const namespace = "shop";
-const secrets = resource({ apiVersion: "v1", kind: "Secret", plural: "secrets", namespace });
-const services = resource({ apiVersion: "v1", kind: "Service", plural: "services", namespace });
-const slices = resource({
-  apiVersion: "discovery.k8s.io/v1",
-  kind: "EndpointSlice",
-  plural: "endpointslices",
-  namespace,
-});
+const { secrets, services, endpointSlices: slices } = kindsIn(namespace);
 
 let folder: string;
 let file: string;
@@ -100,7 +94,7 @@ describe("interlock doctor", () => {
   test("names the cause when a pod is not ready, an image is missing, the cookie or the addresses are gone", async () => {
     const given = await healthy();
     const api = kubernetesApi({ transport: given.server.unfailing });
-    const pods = resource({ apiVersion: "v1", kind: "Pod", plural: "pods", namespace });
+    const { pods } = kindsIn(namespace);
     await api.patch(pods, "bank-b", {
       status: {
         conditions: [{ type: "Ready", status: "False" }],

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { parseAppSpec } from "../deploy/app-spec.ts";
-import { ensureSecrets, secretsIn, textsOf } from "../identity/secrets.ts";
+import { ensureSecrets, textsOf } from "../identity/secrets.ts";
+import { kindsIn } from "../kinds.ts";
 import { TestTerminal } from "./commands.fixture.ts";
 import { rotateIdentity } from "./rotate.ts";
 
@@ -15,7 +16,7 @@ test("deploy --rotate changes the cookie, says each step, shows neither cookie, 
   const { api } = await given.connect();
   const place = { cluster: "bank", namespace: "shop" };
   await ensureSecrets(api, { ...place, tls: false, fieldManager: "test", applied: () => undefined });
-  const cookie = async () => textsOf(await api.get(secretsIn("shop"), "bank-cookie"))["cookie"] ?? "";
+  const cookie = async () => textsOf(await api.get(kindsIn("shop").secrets, "bank-cookie"))["cookie"] ?? "";
   const before = await cookie();
   // No pods: each step is at once everywhere.
   for (let times = 1; times <= 2; times++) await rotateIdentity("cookie", appWith(""), {}, given);

@@ -1,6 +1,5 @@
 /** `interlock undo`: back to a version that was deployed before, of which Kubernetes keeps the ReplicaSet. */
 import type { Applied, KubernetesType } from "@interlock/kubernetes";
-import { resource } from "@interlock/kubernetes";
 import { fieldManager } from "../deploy/apply.ts";
 import { followRollout } from "../deploy/follow.ts";
 import { whileLocked } from "../deploy/lock.ts";
@@ -9,6 +8,7 @@ import { badOption, CliError } from "../errors.ts";
 import { appState, type ReplicaSet, revisionOf } from "../inspect/app-state.ts";
 import { readApp } from "../inspect/read-app.ts";
 import { whichApp } from "../inspect/which-app.ts";
+import { kindsIn } from "../kinds.ts";
 import { signs } from "../ui/colour.ts";
 import type { Terminal } from "../ui/terminal.ts";
 import { untilSignalled } from "./interrupted.ts";
@@ -44,7 +44,7 @@ export async function undo(named: string | undefined, options: UndoOptions, term
     const template = withoutHash(target.spec?.template);
     talk.write(`${app} in ${namespace}: revision ${from ?? "?"} → revision ${revisionOf(target)}\n`);
     for (const line of differences(deployment.spec?.template, template)) talk.write(`  ${line}\n`);
-    const deployments = resource({ apiVersion: "apps/v1", kind: "Deployment", plural: "deployments", namespace });
+    const { deployments } = kindsIn(namespace);
     const dryRun = options.dryRun === true;
     // As the deployment itself did, so that the next one meets fields of its own and no conflict.
     const apply = () => api.apply(deployments, goneBack(deployment, template), { fieldManager, dryRun });

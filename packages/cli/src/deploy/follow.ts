@@ -1,8 +1,9 @@
 /** Follows a rollout until it is done, or cannot succeed. */
-import { isKubernetesError, type KubernetesApi, resource } from "@interlock/kubernetes";
+import { isKubernetesError, type KubernetesApi } from "@interlock/kubernetes";
 import { CliError } from "../errors.ts";
 import { appState } from "../inspect/app-state.ts";
 import { readApp } from "../inspect/read-app.ts";
+import { kindsIn } from "../kinds.ts";
 import type { Connection } from "../ui/terminal.ts";
 import { type Deployment, type Pod, type RolloutState, rolloutState } from "./rollout.ts";
 
@@ -88,9 +89,7 @@ async function reasonsOf(connection: Connection, app: string, namespace: string)
 }
 
 async function look(api: KubernetesApi, app: string, namespace: string): Promise<RolloutState> {
-  const deployments = resource({ apiVersion: "apps/v1", kind: "Deployment", plural: "deployments", namespace });
-  const replicaSets = resource({ apiVersion: "apps/v1", kind: "ReplicaSet", plural: "replicasets", namespace });
-  const pods = resource({ apiVersion: "v1", kind: "Pod", plural: "pods", namespace });
+  const { deployments, replicaSets, pods } = kindsIn(namespace);
   const labelSelector = `app.kubernetes.io/name=${app}`;
   const deployment = (await api.get(deployments, app)) as Deployment;
   const revision = deployment.metadata?.annotations?.["deployment.kubernetes.io/revision"];

@@ -1,11 +1,12 @@
-import { kubernetesApi, resource } from "@interlock/kubernetes";
+import { kubernetesApi } from "@interlock/kubernetes";
 import { FakeApiServer } from "@interlock/kubernetes/testing";
 import { expect, test } from "vitest";
 import { exitCodeOf } from "../commands/exit-code.ts";
+import { kindsIn } from "../kinds.ts";
 import { type LockOptions, whileLocked } from "./lock.ts";
 
 const namespace = "shop";
-const leases = resource({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", plural: "leases", namespace });
+const { leases } = kindsIn(namespace);
 
 function given() {
   const server = new FakeApiServer();

@@ -3,8 +3,9 @@
  * has died it stands still, and is taken over once it has for as long as it is good.
  */
 import { hostname, userInfo } from "node:os";
-import { type KubernetesApi, kubernetesLeases, resource } from "@interlock/kubernetes";
+import { type KubernetesApi, kubernetesLeases } from "@interlock/kubernetes";
 import { CliError } from "../errors.ts";
+import { kindsIn } from "../kinds.ts";
 import { refusal } from "./apply.ts";
 
 export interface LockOptions {
@@ -134,7 +135,7 @@ async function locked(
   { app, namespace }: LockOptions,
   holder: string | undefined,
 ): Promise<CliError<"INTERLOCK_DEPLOY_LOCKED">> {
-  const of = resource({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", plural: "leases", namespace });
+  const { leases: of } = kindsIn(namespace);
   const object = await api.find(of, lockName(app)).catch(() => undefined);
   const who = holder ?? (object?.spec?.holderIdentity || "somebody else");
   const since = object?.spec?.acquireTime === undefined ? undefined : String(object.spec.acquireTime);

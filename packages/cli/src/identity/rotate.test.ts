@@ -1,14 +1,15 @@
 import { X509Certificate } from "node:crypto";
-import { type KubernetesObject, kubernetesApi, resource } from "@interlock/kubernetes";
+import { type KubernetesObject, kubernetesApi } from "@interlock/kubernetes";
 import { FakeApiServer } from "@interlock/kubernetes/testing";
 import { describe, expect, test } from "vitest";
+import { kindsIn } from "../kinds.ts";
 import type { Connection } from "../ui/terminal.ts";
 import { type Rotated, rotate } from "./rotate.ts";
-import { ensureSecrets, secretsIn, type Texts, textsOf } from "./secrets.ts";
+import { ensureSecrets, type Texts, textsOf } from "./secrets.ts";
 
 const place = { cluster: "shop", namespace: "prod" };
-const of = secretsIn("prod");
-const pods = resource({ apiVersion: "v1", kind: "Pod", plural: "pods", namespace: "prod" });
+
+const { pods, secrets: of } = kindsIn("prod");
 const names = { cookie: "shop-cookie", certificates: "shop-tls" } as const;
 
 /** A cluster whose pods get what is in the Secrets a few looks late, each by itself. */

@@ -1,8 +1,9 @@
 /** Changes what the nodes of a cluster know each other by while they run: no node restarts, no connection ends. */
-import { type KubernetesApi, resource } from "@interlock/kubernetes";
+import type { KubernetesApi } from "@interlock/kubernetes";
 import { secretNames } from "../deploy/render.ts";
 import { CliError } from "../errors.ts";
 import { askPod } from "../inspect/read-app.ts";
+import { kindsIn } from "../kinds.ts";
 import type { Connection } from "../ui/terminal.ts";
 import { type KeyPair, makeAuthority } from "./certificates.ts";
 import { nextStep, type Rotation, type Seen, spread } from "./rotation.ts";
@@ -17,7 +18,6 @@ import {
   newCookie,
   newVersion,
   secretOf,
-  secretsIn,
   textsOf,
 } from "./secrets.ts";
 
@@ -110,7 +110,7 @@ async function untilSpread(connection: Connection, options: RotateOptions, versi
 
 async function versionsOf(connection: Connection, options: RotateOptions): Promise<ReadonlyMap<string, Seen>> {
   const { cluster, namespace, what } = options;
-  const pods = resource({ apiVersion: "v1", kind: "Pod", plural: "pods", namespace });
+  const { pods } = kindsIn(namespace);
   const { items } = await connection.api.list(pods, { labelSelector: `interlock.dev/cluster=${cluster}` });
   // One that starts has the Secrets as they are now.
   const running = items.filter(({ status }) => status?.phase === "Running");
@@ -124,7 +124,7 @@ async function versionsOf(connection: Connection, options: RotateOptions): Promi
 function cookieStore(api: KubernetesApi, options: RotateOptions): Store<string> {
   const { cluster, fieldManager, namespace } = options;
   const { cookie: name } = secretNames(cluster);
-  const of = secretsIn(namespace);
+  const { secrets: of } = kindsIn(namespace);
   return {
     read: async () => cookieRotation(await api.get(of, name)),
     fresh: async () => newCookie(),
@@ -142,7 +142,7 @@ function cookieStore(api: KubernetesApi, options: RotateOptions): Store<string> 
 function authorityStore(api: KubernetesApi, options: RotateOptions): Store<KeyPair> {
   const { cluster, fieldManager, namespace } = options;
   const names = secretNames(cluster);
-  const of = secretsIn(namespace);
+  const { secrets: of } = kindsIn(namespace);
   const type = "kubernetes.io/tls";
   const nowMs = (): number => api.runtime.clock.wallTime();
   return {

@@ -1,6 +1,7 @@
 /** Nodes with TLS and nodes without do not talk to each other: a cluster that runs is not changed from one to the other. */
-import { type KubernetesApi, resource } from "@interlock/kubernetes";
+import type { KubernetesApi } from "@interlock/kubernetes";
 import { CliError } from "../errors.ts";
+import { kindsIn } from "../kinds.ts";
 import type { ClusterPlace } from "./secrets.ts";
 
 /**
@@ -13,7 +14,7 @@ export async function checkSameTls(
   { cluster, namespace }: ClusterPlace,
   tls: boolean,
 ): Promise<void> {
-  const deployments = resource({ apiVersion: "apps/v1", kind: "Deployment", plural: "deployments", namespace });
+  const { deployments } = kindsIn(namespace);
   const { items } = await api.list(deployments, { labelSelector: `interlock.dev/cluster=${cluster}` });
   for (const { metadata, spec } of items) {
     const variables = (spec?.template.spec?.containers ?? []).flatMap(({ env }) => (env ?? []).map(({ name }) => name));

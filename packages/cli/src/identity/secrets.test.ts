@@ -1,14 +1,15 @@
 import { X509Certificate } from "node:crypto";
-import { kubernetesApi, resource } from "@interlock/kubernetes";
+import { kubernetesApi } from "@interlock/kubernetes";
 import { FakeApiServer } from "@interlock/kubernetes/testing";
 import { describe, expect, test } from "vitest";
+import { kindsIn } from "../kinds.ts";
 import { CERTIFICATE_MS, issueCertificate, makeAuthority } from "./certificates.ts";
 import { checkSameTls } from "./same-tls.ts";
-import { ensureSecrets, secretOf, secretsIn, textsOf } from "./secrets.ts";
+import { ensureSecrets, secretOf, textsOf } from "./secrets.ts";
 
 const place = { cluster: "shop", namespace: "prod" };
 const service = "shop-nodes.prod.svc.cluster.local";
-const of = secretsIn("prod");
+const { secrets: of } = kindsIn("prod");
 
 function lab() {
   const server = new FakeApiServer();
@@ -83,7 +84,7 @@ describe("the Secrets of a cluster", () => {
 });
 
 describe("a cluster that runs", () => {
-  const deployments = resource({ apiVersion: "apps/v1", kind: "Deployment", plural: "deployments", namespace: "prod" });
+  const { deployments } = kindsIn("prod");
   const running = (replicas: number, ...variables: readonly string[]) => {
     const env = variables.map((name) => ({ name, value: "x" }));
     const labels = { "interlock.dev/cluster": "shop" };

@@ -2,9 +2,10 @@
  * The Secrets that make the nodes of a cluster one: the cookie, the authority, and the certificate that all nodes share. In each
  * Secret that pods mount, `version` says which writing of it that is, so that a pod can tell which one it has.
  */
-import { type KubernetesApi, type KubernetesType, type Resource, resource, type Stored } from "@interlock/kubernetes";
+import type { KubernetesApi, KubernetesType, Stored } from "@interlock/kubernetes";
 import { secretNames, serviceName } from "../deploy/render.ts";
 import { CliError } from "../errors.ts";
+import { kindsIn } from "../kinds.ts";
 import { isGood, issueCertificate, type KeyPair, makeAuthority } from "./certificates.ts";
 import { randomHex } from "./random.ts";
 import { identityOf, type Rotation } from "./rotation.ts";
@@ -21,9 +22,6 @@ export type Texts = Readonly<Record<string, string>>;
 
 /** Where a rotation is, on its Secret; without it, it is settled. */
 const STEP = "interlock.dev/rotation";
-
-export const secretsIn = (namespace: string): Resource<Secret> =>
-  resource({ apiVersion: "v1", kind: "Secret", plural: "secrets", namespace });
 
 export function textsOf({ data = {} }: Secret): Texts {
   return Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text, "base64").toString()]));
@@ -131,7 +129,7 @@ export async function ensureSecrets(api: KubernetesApi, options: EnsureOptions):
 async function ensureCertificates(api: KubernetesApi, options: EnsureOptions): Promise<void> {
   const { applied, cluster, fieldManager, namespace } = options;
   const names = secretNames(cluster);
-  const of = secretsIn(namespace);
+  const { secrets: of } = kindsIn(namespace);
   const found = await api.find(of, names.tls);
   if (found !== undefined && !isOurs(found)) return;
   const nowMs = api.runtime.clock.wallTime();
@@ -168,7 +166,7 @@ async function made(
   name: string,
   make: () => Secret | Promise<Secret>,
 ): Promise<Stored<Secret>> {
-  const of = secretsIn(namespace);
+  const { secrets: of } = kindsIn(namespace);
   const found = await api.find(of, name);
   if (found !== undefined) return found;
   const created = await api.create(of, await make(), { fieldManager }).catch((error: unknown) => {

@@ -2,7 +2,8 @@
 import { X509Certificate } from "node:crypto";
 import { isKubernetesError, type KubernetesApi } from "@interlock/kubernetes";
 import { secretNames } from "../deploy/render.ts";
-import { type ClusterPlace, isOurs, namesOf, secretsIn, textsOf } from "../identity/secrets.ts";
+import { type ClusterPlace, isOurs, namesOf, textsOf } from "../identity/secrets.ts";
+import { kindsIn } from "../kinds.ts";
 
 export interface CertificatesFound {
   readonly outcome: "good" | "bad" | "skipped";
@@ -20,7 +21,7 @@ export async function certificatesFound(
 ): Promise<CertificatesFound> {
   if (!tls) return { outcome: "good", found: "none: spec.tls is false" };
   const { tls: name } = secretNames(place.cluster);
-  const secret = await api.find(secretsIn(place.namespace), name).catch((error: unknown) => {
+  const secret = await api.find(kindsIn(place.namespace).secrets, name).catch((error: unknown) => {
     if (isKubernetesError(error, "INTERLOCK_KUBERNETES_FORBIDDEN")) return "forbidden" as const;
     throw error;
   });

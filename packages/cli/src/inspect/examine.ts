@@ -2,6 +2,7 @@
 import { isKubernetesError, resource } from "@interlock/kubernetes";
 import { type AppSpec, readAppSpec } from "../deploy/app-spec.ts";
 import { render, secretNames } from "../deploy/render.ts";
+import { kindsIn } from "../kinds.ts";
 import type { Connection } from "../ui/terminal.ts";
 import { type AppState, appState } from "./app-state.ts";
 import { certificatesFound } from "./certificates-found.ts";
@@ -181,7 +182,7 @@ function podsFound(state: AppState | Error): Found {
 
 async function cookieFound({ app, connection: { api }, namespace }: Known): Promise<Found> {
   const { cookie: name } = secretNames(app.cluster ?? app.name);
-  const secrets = resource({ apiVersion: "v1", kind: "Secret", plural: "secrets", namespace });
+  const { secrets } = kindsIn(namespace);
   try {
     const secret = await api.find(secrets, name);
     if (secret === undefined) return bad(`there is no Secret ${name}`, "interlock deploy makes it.");
@@ -197,13 +198,7 @@ async function cookieFound({ app, connection: { api }, namespace }: Known): Prom
 
 async function addressesFound({ app, connection: { api }, namespace }: Known): Promise<Found> {
   const service = `${app.cluster ?? app.name}-nodes`;
-  const services = resource({ apiVersion: "v1", kind: "Service", plural: "services", namespace });
-  const slices = resource({
-    apiVersion: "discovery.k8s.io/v1",
-    kind: "EndpointSlice",
-    plural: "endpointslices",
-    namespace,
-  });
+  const { services, endpointSlices: slices } = kindsIn(namespace);
   const found = await api.find(services, service);
   if (found === undefined) return bad(`there is no Service ${service}`, "interlock deploy makes it.");
   if (found.spec?.publishNotReadyAddresses !== true)

@@ -1,6 +1,6 @@
 /** Reads all that is to be known of an application: its objects, and what its pods say of themselves. */
-import { resource } from "@interlock/kubernetes";
 import { ports } from "../deploy/render.ts";
+import { kindsIn } from "../kinds.ts";
 import type { Connection } from "../ui/terminal.ts";
 import type { AppFacts, PodSaid } from "./app-state.ts";
 
@@ -16,9 +16,7 @@ const SAID_MS = 2_000;
 export async function readApp(connection: Connection, place: AppPlace): Promise<AppFacts> {
   const { api } = connection;
   const { app, namespace } = place;
-  const deployments = resource({ apiVersion: "apps/v1", kind: "Deployment", plural: "deployments", namespace });
-  const replicaSets = resource({ apiVersion: "apps/v1", kind: "ReplicaSet", plural: "replicasets", namespace });
-  const pods = resource({ apiVersion: "v1", kind: "Pod", plural: "pods", namespace });
+  const { deployments, replicaSets, pods } = kindsIn(namespace);
   const labelSelector = `app.kubernetes.io/name=${app}`;
   const [deployment, sets, running] = await Promise.all([
     api.get(deployments, app),

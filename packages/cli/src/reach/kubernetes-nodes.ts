@@ -1,10 +1,11 @@
 /** The nodes of an application on Kubernetes, from outside: by the cookie that whoever asks may read, through the API server. */
 import { finished } from "node:stream";
-import { resource } from "@interlock/kubernetes";
 import { ports, secretNames, serviceName } from "../deploy/render.ts";
 import { CliError } from "../errors.ts";
+import { textsOf } from "../identity/secrets.ts";
 import { appState } from "../inspect/app-state.ts";
 import { readApp } from "../inspect/read-app.ts";
+import { kindsIn } from "../kinds.ts";
 import type { Connection } from "../ui/terminal.ts";
 import { exposeOnce } from "./forwarder.ts";
 import type { KnownNode, Reach } from "./reach.ts";
@@ -17,14 +18,14 @@ export async function kubernetesReach(connection: Connection, app: string, names
   const { api } = connection;
   const facts = await readApp(connection, { app, namespace });
   const cluster = facts.deployment.metadata?.labels?.["interlock.dev/cluster"] ?? app;
-  const of = { namespace, apiVersion: "v1" } as const;
+  const { pods } = kindsIn(namespace);
   const container = facts.deployment.spec?.template.spec?.containers.find(({ name }) => name === app);
   const hasTls = container?.env?.some(({ name }) => name === "INTERLOCK_TLS_DIR") === true;
   const [cookie, tls, { items }] = await Promise.all([
     cookieOf(connection, cluster, namespace),
     hasTls ? certificatesOf(connection, cluster, namespace) : undefined,
     // Also those of other applications that are nodes of the same cluster.
-    api.list(resource({ ...of, kind: "Pod", plural: "pods" }), { labelSelector: `interlock.dev/cluster=${cluster}` }),
+    api.list(pods, { labelSelector: `interlock.dev/cluster=${cluster}` }),
   ]);
   const states = new Map(appState(facts).pods.map(({ name, state }) => [name, state]));
   const running = items.flatMap(({ metadata, status }) => {
@@ -81,9 +82,5 @@ async function textsIn(
   name: string,
   namespace: string,
 ): Promise<Readonly<Record<string, string>>> {
-  const { data = {} } = await api.get(
-    resource({ apiVersion: "v1", kind: "Secret", plural: "secrets", namespace }),
-    name,
-  );
-  return Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text, "base64").toString()]));
+  return textsOf(await api.get(kindsIn(namespace).secrets, name));
 }

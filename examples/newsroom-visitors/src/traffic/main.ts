@@ -1,15 +1,17 @@
-/** Loads the service at TARGET until it gets SIGUSR2, and prints what became of it: a line that begins with LOG. */
+/** Loads the service at TARGET until it gets SIGUSR2, and prints what became of it: a line that begins with REPORT. */
 import { lookup } from "node:dns/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import { Visitor } from "../visitor.ts";
 import { Requests } from "./http.ts";
 import type { LoadLog, NewcomerRecord, TickerRecord } from "./log.ts";
 import { enter } from "./newcomer.ts";
-import { User } from "./user.ts";
 
 const USERS = 8;
 const SAY_MS = 500;
 const NEWCOMER_MS = 1_000;
 const TICKER_MS = 1_000;
+/** Somebody talks twice a second, so this is no pause in the conversation. */
+const SILENT_MS = 3_000;
 /** For what was said last to be heard by everybody. They go on talking, as silence is taken for a line that is cut. */
 const SETTLE_MS = 4_000;
 
@@ -21,10 +23,12 @@ const chat = `ws://${address}:${target.port || 80}/chat`;
 
 let startedAt = Date.now();
 const now = (): number => Date.now() - startedAt;
-const users = Array.from({ length: USERS }, (_, index) => new User(`Talker ${index}`, chat, now));
+const users = Array.from(
+  { length: USERS },
+  (_, index) => new Visitor({ name: `Talker ${index}`, url: chat, silentMs: SILENT_MS, now }),
+);
 for (const endAt = now() + 15_000; users.some(({ isIn }) => !isIn) && now() < endAt; ) await delay(50);
 startedAt = Date.now();
-for (const user of users) user.begin();
 process.stdout.write("LOADING\n");
 let tookMs = 0;
 over.signal.addEventListener("abort", () => {
@@ -70,14 +74,17 @@ async function readTicker(): Promise<readonly TickerRecord[]> {
 
 const requests = new Requests(target, address, now);
 const [newcomers, ticker] = await Promise.all([visit(), readTicker(), requests.run(over.signal), talk()]);
-const records = users.map((user) => user.leave());
+for (const user of users) user.leave();
 const log: LoadLog = {
   startedAt,
   tookMs,
   requests: requests.records,
   spoken: users.flatMap(({ spoken }) => spoken),
-  users: records,
+  users: users.map(({ gaps, heard }) => ({
+    gaps,
+    heard: Object.fromEntries([...heard].map(([id, numbers]) => [id, [...numbers]])),
+  })),
   newcomers,
   ticker,
 };
-process.stdout.write(`LOG ${JSON.stringify(log)}\n`, () => process.exit(0));
+process.stdout.write(`REPORT ${JSON.stringify(log)}\n`, () => process.exit(0));

@@ -1,4 +1,5 @@
 /** What the load writes down. All times are milliseconds since `startedAt`. */
+import type { Gap, Spoken } from "../visitor.ts";
 
 export type RequestKind = "keep-alive" | "new connection" | "post" | "idle";
 
@@ -10,24 +11,10 @@ export interface RequestRecord {
   readonly error?: string | undefined;
 }
 
-export interface SpokenRecord {
-  readonly id: string;
-  readonly at: number;
-  /** When its speaker heard it come back. */
-  confirmedAt?: number | undefined;
-}
-
-/** A visitor who was not in the room. */
-export interface GapRecord {
-  readonly from: number;
-  /** Undefined: was not back at the end. */
-  readonly to?: number | undefined;
-}
-
 export interface UserRecord {
   /** What it heard, each with the numbers that it came under. */
   readonly heard: Readonly<Record<string, readonly number[]>>;
-  readonly gaps: readonly GapRecord[];
+  readonly gaps: readonly Gap[];
 }
 
 /** Somebody who enters the room for the first time, and what is said to have been said. */
@@ -48,7 +35,7 @@ export interface LoadLog {
   readonly startedAt: number;
   readonly tookMs: number;
   readonly requests: readonly RequestRecord[];
-  readonly spoken: readonly SpokenRecord[];
+  readonly spoken: readonly Spoken[];
   readonly users: readonly UserRecord[];
   readonly newcomers: readonly NewcomerRecord[];
   readonly ticker: readonly TickerRecord[];
