@@ -10,7 +10,7 @@ export interface PodOptions {
   readonly managementHost?: string;
   /** What the preStop hook has to show. Default `INTERLOCK_DRAIN_TOKEN`; without any the hook is refused, and SIGTERM drains. */
   readonly token?: string;
-  /** Milliseconds that the main thread may hang before the program is ended; 0 is for ever. Default 10 000. */
+  /** Milliseconds that the main thread may hang before the program is ended, once it has started; 0 is for ever. Default 10 000. */
   readonly hangMs?: number;
   /** Milliseconds by which the event loop may be late, for three periods of 2 s, while the pod is ready. Default 1 000. */
   readonly lateMs?: number;

@@ -82,6 +82,7 @@ const program = application({
   ...(mode === "price" && { config: priced }),
   start: () => {
     if (mode === "start") throw new Error("no power");
+    if (mode === "long start") block(Number(hangMs) * 2);
     return sup.startLink();
   },
 });

@@ -184,6 +184,14 @@ describe("a program that cannot go on", () => {
     other.close();
   });
 
+  test("is not killed for a start that keeps its main thread busy: the startup probe has the last word there", async () => {
+    const program = new Program({ HANG_MS: "1000", MODE: "long start" });
+    const { management } = await program.ports();
+    expect((await get(management, "/ready")).status).toBe(200);
+    program.child.kill("SIGTERM");
+    expect(await program.ended).toBe(podExitCodes.drained);
+  });
+
   test("is killed when its main thread hangs, and answers the kubelet until then", async () => {
     const program = new Program({ HANG_MS: "4000", INTERLOCK_DRAIN_TOKEN: "a word" });
     const { management, port } = await program.ports();

@@ -29,7 +29,7 @@ export interface ThreadOptions {
   /** Milliseconds that it may take for an answer. */
   readonly answerMs: number;
   readonly beats: Int32Array;
-  /** One word: whether the root supervisors are alive. */
+  /** One word: whether the program has started, and its root supervisors are alive. */
   readonly root: Int32Array;
 }
 

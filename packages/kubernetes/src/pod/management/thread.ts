@@ -36,6 +36,8 @@ function serve(main: MessagePort, options: ThreadOptions): void {
   const waiting = new Map<number, { readonly question: Question; readonly answer: (answer: Answer) => void }>();
   let asked = 0;
   let hungMs = 0;
+  /** What of it was before it had started. */
+  let startMs = 0;
 
   main.on("message", ({ id, ...answer }: Answered) => waiting.get(id)?.answer(answer));
 
@@ -88,14 +90,16 @@ function serve(main: MessagePort, options: ThreadOptions): void {
   });
 
   watchBeats(options.beats, (forMs) => {
-    hungMs = forMs;
-    if (hangMs === 0 || forMs < hangMs) return;
+    // Who starts may be busy for as long as the startup probe lets it.
+    if (Atomics.load(options.root, 0) === rootWords.none || forMs < startMs) startMs = forMs;
+    hungMs = forMs - startMs;
+    if (hangMs === 0 || hungMs < hangMs) return;
     for (const { answer, question } of waiting.values())
       if (question === "prestop") answer({ status: 200, body: { settled: false, reason: "the main thread hangs" } });
     // In the next turn, for those answers to leave.
     setImmediate(() => {
       try {
-        writeSync(STDERR_FD, `interlock: the main thread has not turned for ${forMs} ms: the program is ended\n`);
+        writeSync(STDERR_FD, `interlock: the main thread has not turned for ${hungMs} ms: the program is ended\n`);
       } finally {
         killProgram();
       }
