@@ -12,5 +12,8 @@ const passing: ReadonlySet<ErrorCode | ClusterErrorCode> = new Set([
 ]);
 
 export function isBeingRestarted(error: unknown): boolean {
+  if (error instanceof ClusterError && error.code === "INTERLOCK_PLACEMENT")
+    // This node is on the losing side of a split, and gets its rooms back when that has healed.
+    return (error as ClusterError<"INTERLOCK_PLACEMENT">).details.problem === "cut_off";
   return (error instanceof InterlockError || error instanceof ClusterError) && passing.has(error.code);
 }
