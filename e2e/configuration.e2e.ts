@@ -7,7 +7,6 @@ import { describeOnMachines, eventually } from "./failures/machines.ts";
 import { told, Visitors } from "./failures/visitors.ts";
 import { say } from "./kubernetes.ts";
 
-const unproven = process.env["E2E_UNPROVEN"] !== undefined;
 /** Until the kubelet has looked: a minute and a half elsewhere, seconds on the fixture. */
 const SPREAD_MS = 120_000;
 
@@ -81,24 +80,17 @@ describeOnMachines("while it serves", () => {
     await spread("what is right again is applied", ({ settings }) => settings.greeting === "Good morning");
   });
 
-  if (!unproven)
-    test.todo(
-      "the cookie changes, and no message is lost: held once; the other time the API server was too slow to begin",
-    );
-  test.each(unproven ? ["certificates", "cookie"] : ["certificates"])(
-    "the %s change, and no message is lost",
-    async (what) => {
-      const said = await keepers.interlock("deploy", "--rotate", what);
-      say(said.trim().split("\n").join("; "));
-      for (const keeper of await keepers.oneCluster(3)) {
-        const { changes, letters } = await keeper.state();
-        expect(letters).toMatchObject({ lost: 0, doubled: 0 });
-        expect(letters.received).toBeGreaterThan(0);
-        expect(changes.every(({ to }) => to === "joining" || to === "up")).toBe(true);
-      }
-      expect(await lives(await keepers.all())).toEqual(before);
-    },
-  );
+  test.each(["certificates", "cookie"])("the %s change, and no message is lost", async (what) => {
+    const said = await keepers.interlock("deploy", "--rotate", what);
+    say(said.trim().split("\n").join("; "));
+    for (const keeper of await keepers.oneCluster(3)) {
+      const { changes, letters } = await keeper.state();
+      expect(letters).toMatchObject({ lost: 0, doubled: 0 });
+      expect(letters.received).toBeGreaterThan(0);
+      expect(changes.every(({ to }) => to === "joining" || to === "up")).toBe(true);
+    }
+    expect(await lives(await keepers.all())).toEqual(before);
+  });
 
   test("through all of it no request was lost, and no stale write accepted", async () => {
     const came = (await visitors.end())["service"];

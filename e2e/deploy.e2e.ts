@@ -1,8 +1,8 @@
 /** `interlock deploy`: to Ready, to one cluster, and what a pod takes that has nothing to do. */
 import { setTimeout as delay } from "node:timers/promises";
-import { expect } from "vitest";
+import { expect, test } from "vitest";
 import { type Deployment, deployArchive, deployNewsroom, deployProof } from "./deployment.ts";
-import { describeOnKubernetes, interlock, type Namespace, namespaceFor, say, unproven, until } from "./kubernetes.ts";
+import { describeOnKubernetes, interlock, type Namespace, namespaceFor, say, until } from "./kubernetes.ts";
 import { startLoad } from "./load.ts";
 import { type Usage, usageOf } from "./usage.ts";
 
@@ -28,7 +28,7 @@ interface NodeRow {
 
 describeOnKubernetes("interlock deploy", () => {
   // 23 s and 96 s (a busy machine) to ready; that all are connected to all was not seen to pass yet.
-  unproven("brings the newsroom to three ready pods of one cluster, under restricted Pod Security", async () => {
+  test("brings the newsroom to three ready pods of one cluster, under restricted Pod Security", async () => {
     for (let sample = 1; sample <= SAMPLES; sample++) {
       await using namespace = await namespaceFor("deploy");
       const startMs = performance.now();
@@ -48,7 +48,7 @@ describeOnKubernetes("interlock deploy", () => {
   });
 
   // Passed once.
-  unproven(`forms one cluster each time when ${STARTS} applications start at once`, async () => {
+  test(`forms one cluster each time when ${STARTS} applications start at once`, async () => {
     await using stack = new AsyncDisposableStack();
     const namespaces: Namespace[] = [];
     for (let index = 0; index < STARTS; index++) namespaces.push(stack.use(await namespaceFor(`start${index}`)));
@@ -60,7 +60,7 @@ describeOnKubernetes("interlock deploy", () => {
   });
 
   // Passed once when idle: 51 MiB, 0.6 %; after a load not measured yet.
-  unproven("leaves pods that take little when nothing is to do, and not much more after a load", async () => {
+  test("leaves pods that take little when nothing is to do, and not much more after a load", async () => {
     await using namespace = await namespaceFor("idle");
     await using proof = await deployProof(namespace);
     await delay(IDLE_MS);

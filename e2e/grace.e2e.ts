@@ -1,8 +1,8 @@
 /** The grace of a pod that goes is cut from outside, unseen by it: what still holds. */
-import { afterAll, beforeAll, expect } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Deployment, deployProof } from "./deployment.ts";
 import { explain, lossesOf, summary } from "./detector.ts";
-import { describeOnKubernetes, type Namespace, namespaceFor, say, unproven } from "./kubernetes.ts";
+import { describeOnKubernetes, type Namespace, namespaceFor, say } from "./kubernetes.ts";
 import { startLoad } from "./load.ts";
 
 describeOnKubernetes("a pod that is deleted under load", () => {
@@ -26,8 +26,7 @@ describeOnKubernetes("a pod that is deleted under load", () => {
     return name;
   }
 
-  // Passed its requests once, 0 lost of 94 000; the run was cut after it.
-  unproven("with 30 s of grace loses nothing", async () => {
+  test("with 30 s of grace loses nothing", async () => {
     const load = await startLoad(namespace);
     await deleted("--grace-period=30");
     const report = await load.stop();
@@ -36,8 +35,7 @@ describeOnKubernetes("a pod that is deleted under load", () => {
     expect(lossesOf(report)).toEqual([]);
   });
 
-  // Not run to its end yet.
-  unproven("with 10 s of grace loses no request, and says what became of its state", async () => {
+  test("with 10 s of grace loses no request, and says what became of its state", async () => {
     const load = await startLoad(namespace);
     const name = await deleted("--grace-period=10");
     const report = await load.stop();
@@ -48,23 +46,19 @@ describeOnKubernetes("a pod that is deleted under load", () => {
     expect(said.map(({ text }) => text)).toHaveLength(1);
   });
 
-  // Not run yet.
-  unproven(
-    "by force is as one that crashed: only its own connections and journals are lost, and three are there again",
-    async () => {
-      const load = await startLoad(namespace);
-      const name = await deleted("--grace-period=0", "--force");
-      const report = await load.stop();
-      say(summary(report));
-      for (const line of explain(report, proof.logs).slice(0, 20)) say(line);
-      const ofOthers = report.failures.filter(({ lastPod }) => lastPod !== undefined && lastPod !== name);
-      expect(ofOthers).toEqual([]);
-      const down = report.landings.filter(({ from }) => from !== name);
-      expect(down).toEqual([]);
-      const members = await Promise.all(
-        (await proof.pods()).map((pod) => proof.ask<{ readonly members: readonly string[] }>(pod.name, 8_080, "/here")),
-      );
-      expect(members.map((one) => one.members.length)).toEqual([3, 3, 3]);
-    },
-  );
+  test("by force is as one that crashed: only its own connections and journals are lost, and three are there again", async () => {
+    const load = await startLoad(namespace);
+    const name = await deleted("--grace-period=0", "--force");
+    const report = await load.stop();
+    say(summary(report));
+    for (const line of explain(report, proof.logs).slice(0, 20)) say(line);
+    const ofOthers = report.failures.filter(({ lastPod }) => lastPod !== undefined && lastPod !== name);
+    expect(ofOthers).toEqual([]);
+    const down = report.landings.filter(({ from }) => from !== name);
+    expect(down).toEqual([]);
+    const members = await Promise.all(
+      (await proof.pods()).map((pod) => proof.ask<{ readonly members: readonly string[] }>(pod.name, 8_080, "/here")),
+    );
+    expect(members.map((one) => one.members.length)).toEqual([3, 3, 3]);
+  });
 });

@@ -45,12 +45,6 @@ export function describeOnKubernetes(name: string, body: () => void): void {
   });
 }
 
-/** A test that has not passed twice in a row yet: not in CI. Its reason stands beside it. */
-export function unproven(name: string, body: () => Promise<void>): void {
-  if (process.env["CI"] === undefined) test(name, body);
-  else test.todo(name);
-}
-
 const startMs = performance.now();
 
 /** A line of progress, with the seconds since the start. */

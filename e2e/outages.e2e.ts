@@ -10,7 +10,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Keepers } from "./failures/keepers.ts";
 import { Ledger } from "./failures/ledger.ts";
-import { controlPlane, describeUnproven, eventually, nodeGrace } from "./failures/machines.ts";
+import { controlPlane, describeOnMachines, eventually, nodeGrace } from "./failures/machines.ts";
 import { told, Visitors } from "./failures/visitors.ts";
 import { say } from "./kubernetes.ts";
 
@@ -46,9 +46,7 @@ const outages: readonly Outage[] = [
   { name: "the DNS is gone", begin: ["stop", "dns"], end: ["start", "dns"], afterMs: 10_000, stopsClerk: false },
 ];
 
-const measured = outages.map(({ name }) => `${name}: written, not run yet`);
-
-describeUnproven("an outage", measured, () => {
+describeOnMachines("an outage", () => {
   beforeAll(() => nodeGrace(GRACE_SECONDS));
   afterAll(() => nodeGrace(undefined));
 

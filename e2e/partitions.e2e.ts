@@ -4,7 +4,7 @@
  */
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Aftermath, type Disaster, undergo } from "./failures/disaster.ts";
-import { describeUnproven } from "./failures/machines.ts";
+import { describeOnMachines } from "./failures/machines.ts";
 
 const HEALED_MS = 30_000;
 /** Until its endpoints are taken out of Services: the fixture's K8S_GRACE of 12 s, and some. */
@@ -73,17 +73,7 @@ const rows: readonly Row[] = [
   },
 ];
 
-// Of 2026-11-21, on machines that had 15 times as much to do as they have processors. In all: 0 stale writes accepted, 0 exits.
-const measured = [
-  "two machines are cut from each other: healed after 9.2 and 4.8 s; who loses was not told apart from who was busy",
-  "cut from its peers, the Lease in reach: loses after 10.1 s, the clerk moves within 0.3 s, healed after 3.0 s; seen once",
-  "cut from its peers and from the API server: loses after 19.4 s, the clerk moves 5.2 s after it stopped, healed after 1.4 s; seen once",
-  "the cable is pulled for 30 s: the clerk moves after 15.0 s, healed after 2.6 s; pulled for 40 s its pod is evicted, and it took more than 129 s",
-  "stands still for 25 s: 2 writes of the clerk that woke up came too late and were refused, healed after 1.5 s; seen once",
-  "loses its power: of the visitors the last one was lost after 8.1 s, the clerk moves after 13.8 s, healed after 8.9 s; seen once",
-];
-
-describeUnproven("a partition", measured, () => {
+describeOnMachines("a partition", () => {
   describe.each(rows.flatMap((row) => Array.from({ length: samples }, (_, sample) => ({ ...row, sample }))))(
     "$name ($sample)",
     (row) => {

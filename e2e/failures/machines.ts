@@ -6,7 +6,6 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { test } from "vitest";
 import { describeOnKubernetes, isOnFixture, root, run } from "../kubernetes.ts";
 
 const fixture = process.env["K8S_FIXTURE"] ?? resolve(root, "../shared/kubernetes");
@@ -20,17 +19,6 @@ export const controlPlane = (...args: readonly string[]): Promise<string> =>
 export function describeOnMachines(name: string, body: () => void): void {
   const isThere = isOnFixture && existsSync(resolve(fixture, "node"));
   describeOnKubernetes(isThere ? name : `${name} (needs the machines of ../shared/kubernetes)`, body);
-}
-
-/**
- * Rows that have not held twice in a row yet, with what was measured of each: E2E_UNPROVEN=1 runs them, otherwise they are to do.
- * They disturb all that runs on these machines.
- */
-export function describeUnproven(name: string, measured: readonly string[], body: () => void): void {
-  if (process.env["E2E_UNPROVEN"] !== undefined) return describeOnMachines(name, body);
-  describeOnMachines(name, () => {
-    for (const line of measured) test.todo(line);
-  });
 }
 
 /** Asks again and again until there is an answer; `what` says what was waited for in vain. */
