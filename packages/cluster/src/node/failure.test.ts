@@ -57,6 +57,13 @@ test("garbage, half a handshake and a closed connection are refused with a repor
   await c.node.connect(a.name);
 });
 
+test("a lookup that never answers, and heeds no signal, costs a connection no more than its time", async () => {
+  await using cluster = await TestCluster.make();
+  const a = await cluster.node("a", { handshakeMs: 50, lookup: () => new Promise(() => undefined) });
+  await expect(a.node.connect("b@127.0.0.1")).rejects.toThrow("no connection within 50 ms");
+  expect(a.node.nodes("connected")).toEqual([]);
+});
+
 test("when the node that hosts the name server ends, another one hosts it and all register again", async () => {
   await using cluster = await TestCluster.make();
   const a = await cluster.node("a");

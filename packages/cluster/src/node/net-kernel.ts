@@ -237,9 +237,13 @@ export class NetKernel implements Network, Receiver {
       throw new Error(`${JSON.stringify(peer.name)} is no name of a node: those are app@host`);
     const late = (): void => dial.abort(new Error(`no connection within ${handshakeMs} ms`));
     const timer = local.runtime.timers.set(late, handshakeMs);
+    // A lookup of the user's may not heed its signal.
+    const { promise: calledOff, reject } = Promise.withResolvers<never>();
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
     let socket: Socket;
     try {
-      socket = await ports.dial(await lookup(peer.name, signal), signal, credentials);
+      const address = await Promise.race([lookup(peer.name, signal), calledOff]);
+      socket = await ports.dial(address, signal, credentials);
     } finally {
       local.runtime.timers.clear(timer);
     }
