@@ -45,10 +45,12 @@ export async function bearerToken(
     ? byIdentity(realm, service, scope, credentials.token, signal)
     : byPassword(realm, service, scope, credentials, signal));
   if (!answer.ok) throw new Error(`${new URL(realm).host} gives no token for ${scope}: it answered ${answer.status}`);
-  const { access_token: access, token } = (await answer.json()) as {
-    readonly token?: string;
-    readonly access_token?: string;
-  };
+  // The error of what is no JSON would hold a piece of the text, which may be a token.
+  const answered = await answer.json().catch((error: unknown) => {
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  });
+  const { access_token: access, token } = answered as { readonly token?: string; readonly access_token?: string };
   const given = token ?? access;
   if (given === undefined) throw new Error(`${new URL(realm).host} has given no token`);
   return given;

@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { registryFailure } from "./failure.ts";
 
 export type Credentials =
   | { readonly type: "password"; readonly user: string; readonly password: string }
@@ -18,14 +19,28 @@ interface DockerConfig {
 /** Docker's registry has another name in that file. */
 const DOCKER_HUB = "https://index.docker.io/v1/";
 
-/** Undefined: nobody in particular. Rejects when the file cannot be read, or a helper fails. */
+/** Undefined: nobody in particular. **Errors** `INTERLOCK_REGISTRY` when the file cannot be read, or a helper fails. */
 export async function credentialsFor(registry: string): Promise<Credentials | undefined> {
   const path = join(process.env["DOCKER_CONFIG"] || join(homedir(), ".docker"), "config.json");
+  const failed = (problem: string, cause?: unknown) =>
+    registryFailure(registry, { request: `credentials of ${path}`, problem, cause });
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return "{}";
-    throw error;
+    throw failed(`it cannot be read: ${error.code}`, error);
   });
-  return credentialsIn(JSON.parse(text) as DockerConfig, registry, askHelper);
+  const config = objectIn(text);
+  if (config === undefined) throw failed("it holds no object of JSON");
+  return credentialsIn(config, registry, (name, server) => askHelper(registry, name, server));
+}
+
+/** Undefined for anything else; the error of JSON.parse holds a piece of the text, which may be a secret. */
+function objectIn(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const found: unknown = JSON.parse(text);
+    return typeof found === "object" && found !== null ? (found as Readonly<Record<string, unknown>>) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 type Helper = (name: string, server: string) => Promise<{ readonly Username: string; readonly Secret: string }>;
@@ -46,17 +61,27 @@ export async function credentialsIn(
   }
   const { auth, identitytoken: token } = (known === undefined ? undefined : auths[known]) ?? {};
   if (token) return { type: "identity", token };
-  if (!auth) return undefined;
+  // As a file of somebody's own making may have it: the error of whoever decodes a number shows it.
+  if (typeof auth !== "string" || auth === "") return undefined;
   const [user = "", ...password] = Buffer.from(auth, "base64").toString("utf8").split(":");
   return { type: "password", user, password: password.join(":") };
 }
 
-/** @see https://github.com/docker/docker-credential-helpers */
-const askHelper: Helper = (name, server) =>
-  new Promise((resolve, reject) => {
-    const child = execFile(`docker-credential-${name}`, ["get"], (error, stdout) => {
-      if (error === null) resolve(JSON.parse(stdout) as Awaited<ReturnType<Helper>>);
-      else reject(new Error(`docker-credential-${name} has nothing for ${server}: ${stdout.trim() || error.message}`));
-    });
-    child.stdin?.on("error", () => undefined).end(server);
+/**
+ * Of what it prints nothing is repeated, to either stream: it prints secrets.
+ * @see https://github.com/docker/docker-credential-helpers
+ */
+function askHelper(registry: string, name: string, server: string): ReturnType<Helper> {
+  const program = `docker-credential-${name}`;
+  const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<Helper>>>();
+  const failed = (problem: string): void => reject(registryFailure(registry, { request: `${program} get`, problem }));
+  const child = execFile(program, ["get"], (error, stdout) => {
+    if (error?.code === "ENOENT") return failed("there is no such program in the PATH");
+    if (error !== null) return failed(`it gives nothing for ${server}: it ended with ${error.signal ?? error.code}`);
+    const { Secret, Username } = objectIn(stdout) ?? {};
+    if (typeof Secret === "string" && typeof Username === "string") return resolve({ Secret, Username });
+    failed("its answer is no JSON of a Username and a Secret");
   });
+  child.stdin?.on("error", () => undefined).end(server);
+  return promise;
+}

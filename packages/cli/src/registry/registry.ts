@@ -2,11 +2,12 @@
  * A registry of images, over HTTP.
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md
  */
-import { CliError } from "../errors.ts";
+import type { CliError } from "../errors.ts";
 import { within } from "../reach/limit.ts";
 import { type Blob, digestOf } from "../release/layer.ts";
 import { basic, bearerToken, challengeIn } from "./authorization.ts";
 import type { Credentials } from "./credentials.ts";
+import { registryFailure } from "./failure.ts";
 import type { ImageReference } from "./reference.ts";
 
 export interface RegistryOptions {
@@ -146,9 +147,7 @@ export class Registry {
     status: number | undefined,
     cause?: unknown,
   ): CliError<"INTERLOCK_REGISTRY"> {
-    const { registry } = this.#options.image;
-    const details = { registry, request, status, problem };
-    return new CliError("INTERLOCK_REGISTRY", `Registry ${registry}: ${request}: ${problem}`, details, { cause });
+    return registryFailure(this.#options.image.registry, { request, problem, status, cause });
   }
 }
 
