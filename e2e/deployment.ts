@@ -83,8 +83,11 @@ export class Deployment implements AsyncDisposable {
   /** Deploys it and follows the rollout to its end. */
   static async make(namespace: Namespace, what: What, changes: SpecChanges): Promise<Deployment> {
     const app = parse(await readFile(join(root, what.file), "utf8")) as AppFile;
-    const deployment = new Deployment(namespace, what, app, changes);
+    // What follows its pods keeps the program running: it ends with a rollout that failed.
+    await using unready = new AsyncDisposableStack();
+    const deployment = unready.use(new Deployment(namespace, what, app, changes));
     await deployment.roll();
+    unready.move();
     return deployment;
   }
 

@@ -136,10 +136,12 @@ export class Keepers implements AsyncDisposable {
     const copy = join(await mkdtemp(join(tmpdir(), "keeper-")), "interlock.yaml");
     const text = await readFile(file, "utf8");
     await writeFile(copy, text.replace("http://127.0.0.1:1", ledger.url));
-    const keepers = new Keepers(await namespaceFor(test), copy);
+    await using unready = new AsyncDisposableStack();
+    const keepers = unready.use(new Keepers(await namespaceFor(test), copy));
     await keepers.setPassword("open sesame");
     await keepers.interlock("deploy", "--image", image.keeper, "--timeout", "120");
     await keepers.oneCluster(3);
+    unready.move();
     return keepers;
   }
 

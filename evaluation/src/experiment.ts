@@ -10,6 +10,8 @@ import { type PodNow, podsOf, type Target } from "./target.ts";
 import { machines, startVisitors, visitorsLog } from "./visitors.ts";
 
 const CALM_MS = 5_000;
+/** How often visitors come until the pods are where the fault needs them. */
+const VISITS = 10;
 const CLOCK_TICKS = 100;
 
 export interface Experiment {
@@ -89,7 +91,7 @@ async function untilWhole(target: Target): Promise<void> {
 /** @returns the pod with the room. The visitors are on another machine, if that matters, and so is the archive. */
 async function beginVisit(target: Target, isApart: boolean): Promise<PodNow> {
   const all = await machines();
-  for (let place = 0; ; place++) {
+  for (let place = 0; place < VISITS; place++) {
     const node = all[place % all.length] ?? "";
     await startVisitors(target, node);
     const name = await target.roomPod();
@@ -97,8 +99,9 @@ async function beginVisit(target: Target, isApart: boolean): Promise<PodNow> {
     if (victim === undefined) continue;
     if (!isApart) return victim;
     if (victim.node !== node && !(await archiveIsMoved(target, victim.node))) return victim;
-    if (place > 8) throw new Error(`The visitors of ${target.name} do not come to be on another machine than it`);
   }
+  const apart = isApart ? ", on another machine than visitors and archive" : "";
+  throw new Error(`After ${VISITS} visits no pod of ${target.name} has kept the room${apart}`);
 }
 
 /** What stands for a database is not what is cut off. */

@@ -1,32 +1,16 @@
 /** The newsroom, as `interlock deploy` puts it there, and beside it the archive, which stands for the database that others have. */
-import { setTimeout as delay } from "node:timers/promises";
 import { type Deployment, deployArchive, deployNewsroom } from "../../e2e/deployment.ts";
 import { type Namespace, until } from "../../e2e/kubernetes.ts";
-import { askPod, podsOf, postPod, type Refusal, type Target } from "./target.ts";
+import { askPod, podsOf, postPod, type Refusal, ROOM_MS, type Target } from "./target.ts";
 
-const ATTEMPTS = 5;
-const AGAIN_MS = 15_000;
-const ROOM_MS = 10_000;
 const replicas = { "newsroom-1": 1, "newsroom-3": 3 } as const;
 
 export async function deployNewsroomTarget(name: keyof typeof replicas, namespace: Namespace): Promise<Target> {
-  const archive = await patiently(() => deployArchive(namespace, { resources: { cpu: "500m", memory: "768Mi" } }));
-  const deployment = await patiently(() => deployNewsroom(namespace, { replicas: replicas[name] }));
+  await using _archive = await deployArchive(namespace, { resources: { cpu: "500m", memory: "768Mi" } });
+  const deployment = await deployNewsroom(namespace, { replicas: replicas[name] });
   // What its pods say is not needed.
-  for (const { logs } of [archive, deployment]) logs.end();
+  deployment.logs.end();
   return new Newsroom(name, namespace, deployment);
-}
-
-/** On a machine that is busy, what starts may need more than one attempt; the start is not what is measured. */
-async function patiently(deploy: () => Promise<Deployment>): Promise<Deployment> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await deploy();
-    } catch (error) {
-      if (attempt === ATTEMPTS) throw error;
-      await delay(AGAIN_MS);
-    }
-  }
 }
 
 interface TreeNode {

@@ -1,8 +1,7 @@
 /** The plain service and the one by good practice: Deployments as one writes them, rolled by kubectl. */
-import { setTimeout as delay } from "node:timers/promises";
-import type { Namespace } from "../../e2e/kubernetes.ts";
+import { type Namespace, until } from "../../e2e/kubernetes.ts";
 import { image } from "./image.ts";
-import { podsOf, type Refusal, type Target } from "./target.ts";
+import { podsOf, type Refusal, ROOM_MS, type Target } from "./target.ts";
 
 /** What is the same as in what `interlock deploy` writes, so that it makes no difference here. */
 const same = {
@@ -135,11 +134,13 @@ class PlainService implements Target {
   }
 
   async roomPod(): Promise<string> {
-    for (;;) {
-      const [pod] = (await podsOf(this)).filter(({ isReady }) => isReady);
-      if (pod !== undefined) return pod.name;
-      await delay(200);
-    }
+    let found: string | undefined;
+    const look = async (): Promise<boolean> => {
+      found = (await podsOf(this)).find(({ isReady }) => isReady)?.name;
+      return found !== undefined;
+    };
+    await until("a pod is ready", look, ROOM_MS);
+    return found ?? "";
   }
 
   supervisorRestarts(): Promise<number> {

@@ -4,6 +4,9 @@ import { kubectl, type Namespace } from "../../e2e/kubernetes.ts";
 export const deploymentNames = ["plain", "good-practice", "newsroom-1", "newsroom-3"] as const;
 export type DeploymentName = (typeof deploymentNames)[number];
 
+/** Until some pod has the chat's room. */
+export const ROOM_MS = 10_000;
+
 export interface Target {
   readonly name: DeploymentName;
   readonly namespace: Namespace;
