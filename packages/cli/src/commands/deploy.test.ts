@@ -176,4 +176,16 @@ describe("interlock deploy", () => {
     expect(await interrupted.catch(exitCodeOf)).toBe(130);
     expect(await deploying(given)).toBe("");
   });
+
+  test("interrupted before its first object, it makes none, and no Secrets either", async () => {
+    const given = new TestTerminal();
+    given.server.fault = ({ method, path }) => {
+      if (method === "GET" && path.includes("/deployments?")) process.emit("SIGINT", "SIGINT");
+      return undefined;
+    };
+    await expect(deploy(options, given)).rejects.toMatchObject({ code: "INTERLOCK_INTERRUPTED" });
+    const written = given.server.requests.filter(({ method }) => method !== "GET").map(({ path }) => path);
+    expect(written.length).toBeGreaterThan(0);
+    expect(written.every((path) => path.includes("/leases"))).toBe(true);
+  });
 });

@@ -64,8 +64,7 @@ export async function deploy(options: DeployOptions, terminal: Terminal): Promis
       // Before the lock, which lies in it.
       if (options.createNamespace === true) await applyNamespace(api, namespace, told);
       const objects = render(app, { image, namespace });
-      const ready = await whileLocked(api, { app: app.name, namespace, say }, async (lost) => {
-        const signal = AbortSignal.any([interrupted, lost]);
+      const ready = await whileLocked(api, { app: app.name, namespace, say, signal: interrupted }, async (signal) => {
         await applyAll(api, objects, {
           cluster: app.cluster ?? app.name,
           tls: app.tls,

@@ -31,13 +31,13 @@ export async function rotateIdentity(
   try {
     say(`the ${what} of ${cluster} in ${namespace} at ${api.server}`);
     await untilSignalled((interrupted) =>
-      whileLocked(api, { app: app.name, namespace, say }, (lost) =>
+      whileLocked(api, { app: app.name, namespace, say, signal: interrupted }, (signal) =>
         rotate(connection, {
           what,
           cluster,
           namespace,
           fieldManager,
-          signal: AbortSignal.any([interrupted, lost]),
+          signal,
           say: (line) => say(`${signs.waiting(talk)} ${line}`),
         }),
       ),

@@ -55,8 +55,7 @@ export async function undo(named: string | undefined, options: UndoOptions, term
     }
     const say = (line: string): void => void talk.write(`${line}\n`);
     await untilSignalled((interrupted) =>
-      whileLocked(api, { app, namespace, say }, async (lost) => {
-        const signal = AbortSignal.any([interrupted, lost]);
+      whileLocked(api, { app, namespace, say, signal: interrupted }, async (signal) => {
         await apply();
         if (!options.wait) return;
         await followRollout(connection, {

@@ -49,10 +49,13 @@ export async function applyNamespace(api: KubernetesApi, name: string, applied: 
 
 /** What the nodes know each other by: made once, and never shown by a deployment. */
 async function ensureIdentity(api: KubernetesApi, options: ApplyOptions): Promise<void> {
-  const ensured = checkSameTls(api, options, options.tls).then(() => ensureSecrets(api, { ...options, fieldManager }));
-  await ensured.catch((error: unknown) => {
+  try {
+    await checkSameTls(api, options, options.tls);
+    options.signal?.throwIfAborted();
+    await ensureSecrets(api, { ...options, fieldManager });
+  } catch (error) {
     throw refusal(error, "the Secrets of its cluster", options.namespace);
-  });
+  }
 }
 
 /** What an error of the API server means to whoever deploys. */

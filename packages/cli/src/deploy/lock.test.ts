@@ -1,6 +1,7 @@
 import { kubernetesApi } from "@interlock/kubernetes";
 import { FakeApiServer } from "@interlock/kubernetes/testing";
 import { expect, test } from "vitest";
+import { VirtualTime } from "../../../cluster/src/names/virtual-time.fixture.ts";
 import { exitCodeOf } from "../commands/exit-code.ts";
 import { kindsIn } from "../kinds.ts";
 import { type LockOptions, whileLocked } from "./lock.ts";
@@ -54,6 +55,52 @@ test("of one that has died the lock is taken over once it has stood still for as
   const held = await whileLocked(api, options("bert@train"), holderOf);
   expect(held).toBe("bert@train");
   expect(said).toEqual([expect.stringContaining("anna@desk deploys bank, or has died doing it")]);
+});
+
+test("whoever waits for it and gives up does nothing, and waits no longer", async () => {
+  const { api: unhurried, server, options, holderOf } = given();
+  const time = new VirtualTime();
+  const api = kubernetesApi({ transport: server, namespace, runtime: time.node().runtime });
+  const spec = { holderIdentity: "anna@desk", leaseDurationSeconds: 1, leaseTransitions: 4 };
+  await unhurried.create(leases, { metadata: { name: "interlock-deploy-bank" }, spec });
+  const interrupted = new AbortController();
+  let begun = false;
+  const waiting = whileLocked(api, { ...options("bert@train"), signal: interrupted.signal }, async () => {
+    begun = true;
+  });
+  await time.settle();
+  expect(time.alarms).toBe(1);
+  // The clock stands still: nothing but the signal ends the wait.
+  interrupted.abort(new Error("Ctrl-C"));
+  await expect(waiting).rejects.toThrow("Ctrl-C");
+  expect(begun).toBe(false);
+  expect(time.alarms).toBe(0);
+  expect(await holderOf()).toBe("anna@desk");
+});
+
+test("whoever gives up while it is granted gives it back, and does nothing", async () => {
+  const { api, holderOf, options, server } = given();
+  const interrupted = new AbortController();
+  server.fault = ({ method }) => {
+    if (method === "POST") interrupted.abort(new Error("Ctrl-C"));
+    return undefined;
+  };
+  let begun = false;
+  const refused = whileLocked(api, { ...options("anna@desk"), signal: interrupted.signal }, async () => {
+    begun = true;
+  });
+  await expect(refused).rejects.toThrow("Ctrl-C");
+  expect(begun).toBe(false);
+  expect(await holderOf()).toBe("");
+});
+
+test("whoever gives up while it is held is told by the signal", async () => {
+  const { api, options } = given();
+  const interrupted = new AbortController();
+  await whileLocked(api, { ...options("anna@desk"), signal: interrupted.signal }, async (signal) => {
+    interrupted.abort(new Error("Ctrl-C"));
+    expect(signal.reason).toEqual(new Error("Ctrl-C"));
+  });
 });
 
 test("it is given back when the deployment fails, with its own error", async () => {

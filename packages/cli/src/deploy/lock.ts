@@ -6,6 +6,7 @@ import { hostname, userInfo } from "node:os";
 import { type KubernetesApi, kubernetesLeases } from "@interlock/kubernetes";
 import { CliError } from "../errors.ts";
 import { kindsIn } from "../kinds.ts";
+import { pause } from "../pause.ts";
 import { refusal } from "./apply.ts";
 
 export interface LockOptions {
@@ -17,6 +18,8 @@ export interface LockOptions {
   readonly holder?: string;
   /** Milliseconds without renewal after which others may take it. Default 15 000. */
   readonly durationMs?: number;
+  /** Whoever deploys wants no more of it: the wait for the lock ends with the signal's reason, and so does the work. */
+  readonly signal?: AbortSignal;
 }
 
 const DURATION_MS = 15_000;
@@ -29,7 +32,8 @@ type Lease = ReturnType<ReturnType<typeof kubernetesLeases>["lease"]>;
 type LeaseRecord = NonNullable<Awaited<ReturnType<Lease["read"]>>>;
 
 /**
- * Runs `body` while nobody else deploys the application. Its signal is aborted when the lock is lost.
+ * Runs `body` while nobody else deploys the application. Its signal is aborted when the lock is lost, and when that of the
+ * options is; after that it is not begun.
  *
  * **Errors** `INTERLOCK_DEPLOY_LOCKED` with who holds it and since when; `INTERLOCK_NO_SUCH_NAMESPACE`,
  * `INTERLOCK_DEPLOY_FORBIDDEN`.
@@ -39,13 +43,14 @@ export async function whileLocked<T>(
   options: LockOptions,
   body: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const { app, durationMs = DURATION_MS, holder = whoAsks(), namespace, say } = options;
+  const { app, durationMs = DURATION_MS, holder = whoAsks(), namespace, say, signal } = options;
   const lease = kubernetesLeases({ api, namespace }).lease(lockName(app));
   const what = `Lease ${lockName(app)}`;
   const refused = (error: unknown): never => {
     throw refusal(error, what, namespace);
   };
   const free = await untilFree(api, lease, options, durationMs).catch(refused);
+  signal?.throwIfAborted();
   const { granted, record } = await lease.acquire({ holder, durationMs }, free).catch(refused);
   if (!granted || record === undefined) throw await locked(api, options, record?.holder);
   const lost = new AbortController();
@@ -57,7 +62,8 @@ export async function whileLocked<T>(
     () => void locked(api, options, undefined).then((error) => lost.abort(error)),
   );
   try {
-    return await body(lost.signal);
+    signal?.throwIfAborted();
+    return await body(signal === undefined ? lost.signal : AbortSignal.any([signal, lost.signal]));
   } finally {
     const last = await held.end();
     await lease.release(last).catch((error: unknown) => {
@@ -81,7 +87,7 @@ async function untilFree(
   options.say(`${first.holder} deploys ${options.app}, or has died doing it: looking whether it goes on`);
   const seenMs = clock.now();
   while (clock.now() - seenMs < first.durationMs) {
-    await new Promise<void>((resolve) => void timers.set(resolve, durationMs / RENEWALS / 2));
+    await pause(timers, durationMs / RENEWALS / 2, options.signal);
     const now = await lease.read();
     if (now?.holder === undefined) return now;
     if (now.version !== first.version) throw await locked(api, options, now.holder);
