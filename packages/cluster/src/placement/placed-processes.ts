@@ -100,7 +100,7 @@ class RunningProcesses implements PlacedProcesses {
       case "pack":
         return this.#pack(effect.key, effect.epoch);
       case "unpack": {
-        this.#limits.get(effect.key)?.cancel();
+        this.#unlimit(effect.key);
         const process = this.#processOf(effect.key);
         if (process !== undefined) unpackProcess(process);
         return;
@@ -118,7 +118,7 @@ class RunningProcesses implements PlacedProcesses {
         return;
       case "limit": {
         const { attempt, key } = effect;
-        this.#limits.get(key)?.cancel();
+        this.#unlimit(key);
         this.#limits.set(
           key,
           this.#options.process.node.after(plan.takeMs, () => act(state.late(key, attempt))),
@@ -366,10 +366,14 @@ class RunningProcesses implements PlacedProcesses {
   }
 
   #settled({ key, lost, parcel, to }: Extract<Effect, { readonly type: "settled" }>): void {
-    this.#limits.get(key)?.cancel();
-    this.#limits.delete(key);
+    this.#unlimit(key);
     const moved = (parcel as Parcel | undefined)?.mode === "restart" ? "restarted" : "moved";
     this.#options.tally.settled(key, lost ? "failed" : to === undefined ? "ended" : moved, to?.node);
+  }
+
+  #unlimit(key: string): void {
+    this.#limits.get(key)?.cancel();
+    this.#limits.delete(key);
   }
 
   savingMs(deadlineMs: number): number {
