@@ -27,9 +27,12 @@ const forms: readonly (readonly [string, bigint])[] = [
 
 for (const [form, flags] of forms) {
   describe(form, () => {
+    // For the rest there is no form that such a peer would know.
+    const known = messages.filter(([{ type }]) => type !== "ALIAS_EXIT2" || (flags & ALTACT_SIG) !== 0n);
+
     test("every control message comes as it was sent, with its token and its payload", () => {
       fc.assert(
-        fc.property(fc.array(messages, { maxLength: 6 }), (some) => {
+        fc.property(fc.array(known, { maxLength: 6 }), (some) => {
           expect(received({ flags }, [written(flags, some)])).toEqual(some);
         }),
         { numRuns: 300 },
@@ -38,7 +41,7 @@ for (const [form, flags] of forms) {
 
     test("the messages are the same wherever the bytes were cut, ticks between them", () => {
       fc.assert(
-        fc.property(fc.array(messages, { minLength: 1, maxLength: 3 }), (some) => {
+        fc.property(fc.array(known, { minLength: 1, maxLength: 3 }), (some) => {
           const tick = Buffer.alloc(4);
           const bytes = Buffer.concat([tick, written(flags, some), tick, tick]);
           for (let cut = 0; cut <= bytes.length; cut++)
@@ -90,7 +93,7 @@ for (const [form, flags] of forms) {
     test("whatever the bytes, nothing but a WireError is thrown", () => {
       fc.assert(
         fc.property(
-          fc.array(messages, { minLength: 1, maxLength: 3 }),
+          fc.array(known, { minLength: 1, maxLength: 3 }),
           fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 5 }),
           (some, changes) => {
             const bytes = written(flags, some);
@@ -123,7 +126,7 @@ for (const [form, flags] of forms) {
 
     test("what could not be encoded leaves no trace: the next messages arrive, with the atoms that it had used first", () => {
       fc.assert(
-        fc.property(fc.array(fc.tuple(messages, fc.boolean(), terms), { maxLength: 12 }), (plan) => {
+        fc.property(fc.array(fc.tuple(known, fc.boolean(), terms), { maxLength: 12 }), (plan) => {
           const sender = new Connection({ flags });
           const receiver = new Connection({ flags });
           const sent: Message[] = [];

@@ -227,6 +227,14 @@ describe("alternative signals of OTP 28", () => {
     const exit: ControlMessage = { type: "ALIAS_EXIT2", from: me, to: alias };
     expect(written(plain, [[exit, 5]])).toEqual(framed(tuple(37, 20, me, alias), 5));
   });
+
+  test("an exit signal to an alias does not go to a peer that knows no form of it; what comes after it does", () => {
+    const exit: ControlMessage = { type: "ALIAS_EXIT2", from: me, to: alias };
+    const flags = VISIBLE_NODE_FLAGS & ~ALTACT_SIG;
+    const sender = new Connection({ flags });
+    expect(sender.send(exit, 5)).toEqual([]);
+    expect(received({ flags }, sender.send(send, 6))).toEqual([[send, 6]]);
+  });
 });
 
 test("a native record goes only to those who know what it is", () => {

@@ -55,7 +55,7 @@ export class MessageWriter {
   constructor(flags: bigint, identities: Identities | undefined, limits: Partial<TermLimits> | undefined) {
     this.#flags = flags;
     this.#alternative = (flags & ALTACT_SIG) !== 0n;
-    this.#oldForms = (flags & SEND_SENDER) === 0n || (flags & EXIT_PAYLOAD) === 0n;
+    this.#oldForms = (flags & SEND_SENDER) === 0n || (flags & EXIT_PAYLOAD) === 0n || !this.#alternative;
     const cache = (flags & DIST_HDR_ATOM_CACHE) === 0n ? undefined : new AtomCacheSender();
     this.#cache = cache;
     const own = (flags & INTERLOCK) !== 0n;
@@ -87,8 +87,10 @@ export class MessageWriter {
     return chunks;
   }
 
-  /** For a peer that does not know SEND_SENDER, or reasons behind the tuple. */
+  /** For a peer that does not know SEND_SENDER, reasons behind the tuple, or ALTACT_SIG_SEND. */
   #writeOldForm(control: ControlMessage, payload: unknown, profile: Profile): void {
+    // It has no older form: OTP lets it fall as well.
+    if (control.type === "ALIAS_EXIT2" && !this.#alternative) return;
     if ((this.#flags & SEND_SENDER) === 0n && control.type === "SEND_SENDER")
       return this.#write({ type: "SEND", to: control.to, token: control.token }, payload, profile);
     if ((this.#flags & EXIT_PAYLOAD) === 0n) {
