@@ -1,8 +1,9 @@
 /** The arbiter of a node: its rules are `arbitration.ts`, its lease and its clock are here. */
 import { type LocalNode, type NodeName, type Timer, unowned } from "@interlock/core";
+import { candidateName } from "../lease/candidate.ts";
 import { type LeaseRequest, type LeaseTiming, leaseTiming } from "../lease/elector.ts";
-import type { Lease, LeaseAnswer } from "../lease/lease.ts";
-import { candidateName } from "../names/standing.ts";
+import type { Lease } from "../lease/lease.ts";
+import { carryOut, releasedWithin } from "../lease/requests.ts";
 import { resumeUnique, suspendUnique } from "../node/attached.ts";
 import { Arbitration, type ArbitrationEffect, type Surroundings } from "./arbitration.ts";
 import type { ArbiterMessage } from "./messages.ts";
@@ -124,10 +125,7 @@ export class Arbiter {
     this.#unwatch?.();
     this.#act((arbitration, nowMs) => arbitration.leave(nowMs));
     this.#timer?.cancel();
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const limit = this.#shell.local.after(this.#durationMs / 3, resolve);
-    await Promise.race([this.#releasing, late]);
-    limit.cancel();
+    if (this.#releasing !== undefined) await releasedWithin(this.#shell.local, this.#releasing, this.#durationMs / 3);
   }
 
   get #nowMs(): number {
@@ -168,13 +166,11 @@ export class Arbiter {
   }
 
   #ask(number: number, request: LeaseRequest): void {
+    const claim = { holder: this.#candidate, durationMs: this.#durationMs };
     unowned(() => {
-      this.#carriedOut(request).then(
+      carryOut(this.#lease, request, claim, () => this.#arbitration.awaits(number)).then(
         (answer) => {
           this.#isFailing = false;
-          // The others need not wait until a lease runs out that nobody acts by. It does if this fails.
-          if (request.type === "acquire" && answer.granted && !this.#arbitration.awaits(number) && answer.record)
-            this.#lease.release(answer.record).catch(() => undefined);
           this.#act((arbitration, nowMs) => arbitration.answered(number, answer, nowMs));
         },
         (error: unknown) => {
@@ -184,12 +180,6 @@ export class Arbiter {
         },
       );
     });
-  }
-
-  async #carriedOut(request: LeaseRequest): Promise<LeaseAnswer> {
-    if (request.type === "renew") return this.#lease.renew(request.held);
-    if (request.type === "read") return { granted: false, record: await this.#lease.read() };
-    return this.#lease.acquire({ holder: this.#candidate, durationMs: this.#durationMs }, request.over);
   }
 
   #suspend(): void {

@@ -13,6 +13,7 @@
  * than half takes a free lease only when the others have left it alone for a while.
  */
 import type { NodeName } from "@interlock/core";
+import { nodeOf } from "../lease/candidate.ts";
 import {
   answered,
   changed,
@@ -126,7 +127,7 @@ export class Arbitration {
   /** The node that holds the lease, as far as is known. */
   holder(nowMs: number): NodeName | undefined {
     const holder = holderAt(this.#election, nowMs);
-    return holder?.slice(0, Math.max(0, holder.lastIndexOf("/"))) as NodeName | undefined;
+    return holder === undefined ? undefined : nodeOf(holder);
   }
 
   get missing(): ReadonlySet<NodeName> {

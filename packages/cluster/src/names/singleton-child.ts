@@ -31,6 +31,7 @@ import {
   unowned,
 } from "@interlock/core";
 import { currentNode } from "@interlock/core/distribution";
+import { candidateName } from "../lease/candidate.ts";
 import {
   abstaining,
   answered,
@@ -46,8 +47,9 @@ import {
   stopped,
 } from "../lease/elector.ts";
 import type { Lease, LeaseAnswer } from "../lease/lease.ts";
+import { carryOut, releasedWithin } from "../lease/requests.ts";
 import { doUnique, hasDeparted, hasStoodDown, isSuspended, takePart } from "../node/attached.ts";
-import { candidateName, dropStanding, Standing, setStanding } from "./standing.ts";
+import { dropStanding, Standing, setStanding } from "./standing.ts";
 
 export interface SingletonPlan {
   readonly name: string;
@@ -193,12 +195,8 @@ async function resign(state: Candidacy): Promise<void> {
   standing.election = last;
   if (state.term !== undefined) await endOf(state, state.term, remainingMs());
   if (release === undefined) return;
-  // Nobody is harmed when it fails or takes too long: the lease runs out.
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const limit = node.after(remainingMs(), resolve);
   const released = plan.lease.release(release).catch((error: unknown) => complain(state, error));
-  await Promise.race([released, late]);
-  limit.cancel();
+  await releasedWithin(node, released, remainingMs());
 }
 
 /** The only handler that waits: there is nothing to be renewed meanwhile. */
@@ -235,21 +233,10 @@ function advance(state: Candidacy, step: (known: Election) => Election): Candida
 /** What it calls when the answer is there belongs to no process: this one may have ended by then. */
 function ask({ plan: { lease, timing }, standing }: Candidacy, request: LeaseRequest, number: number): void {
   const pid = own();
-  const { candidate } = standing.election;
-  const carriedOut = async (): Promise<LeaseAnswer> => {
-    if (request.type === "renew") return lease.renew(request.held);
-    if (request.type === "read") return { granted: false, record: await lease.read() };
-    return lease.acquire({ holder: candidate, durationMs: timing.durationMs }, request.over);
-  };
+  const claim = { holder: standing.election.candidate, durationMs: timing.durationMs };
   unowned(() => {
-    carriedOut().then(
-      (answer) => {
-        const isWaitedFor = standing.election.asked?.number === number;
-        // The others need not wait until a lease runs out that nobody acts by. It does if this fails.
-        if (!isWaitedFor && request.type === "acquire" && answer.granted && answer.record !== undefined)
-          lease.release(answer.record).catch(() => undefined);
-        else send(pid, { type: "answer", number, answer });
-      },
+    carryOut(lease, request, claim, () => standing.election.asked?.number === number).then(
+      (answer) => send(pid, { type: "answer", number, answer }),
       (error: unknown) => send(pid, { type: "answer", number, answer: undefined, error }),
     );
   });

@@ -1,5 +1,6 @@
 /** What a node knows of a singleton: kept by the singleton's child there, read by whoever uses its name. */
 import type { LocalNode, NodeName } from "@interlock/core";
+import { nodeOf } from "../lease/candidate.ts";
 import { type Election, holderAt, tokenAt } from "../lease/elector.ts";
 
 export class Standing {
@@ -21,18 +22,6 @@ export class Standing {
     const holder = holderAt(this.election, this.#node.runtime.clock.now());
     return holder === undefined ? undefined : nodeOf(holder);
   }
-}
-
-/** Whom a lease names: one life of a child on a node, so that it is never taken for the one before it. */
-export function candidateName(node: LocalNode): string {
-  const life = Math.floor(node.runtime.random() * 2 ** 32);
-  const second = Math.floor(node.runtime.random() * 2 ** 20);
-  return `${node.name}/${(life * 2 ** 20 + second).toString(36)}`;
-}
-
-function nodeOf(candidate: string): NodeName {
-  const slash = candidate.lastIndexOf("/");
-  return (slash < 0 ? candidate : candidate.slice(0, slash)) as NodeName;
 }
 
 const standings = new WeakMap<LocalNode, Map<string, Standing>>();
