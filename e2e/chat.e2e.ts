@@ -2,8 +2,9 @@
 import { expect, test } from "vitest";
 import type { ChatReport } from "../examples/newsroom-visitors/src/chat-report.ts";
 import { deployArchive, deployNewsroom } from "./deployment.ts";
+import { eventually } from "./eventually.ts";
 import { image } from "./images.ts";
-import { describeOnKubernetes, type Namespace, namespaceFor, run, say, until } from "./kubernetes.ts";
+import { describeOnKubernetes, type Namespace, namespaceFor, run, say } from "./kubernetes.ts";
 import { loadPod, stopped } from "./load.ts";
 
 const USERS = 20;
@@ -46,8 +47,10 @@ async function come(namespace: Namespace): Promise<void> {
   await namespace.apply(
     loadPod({ name: "chat", image: image.visitors, program: "src/chat.ts", variables: { TARGET: target, USERS } }),
   );
-  await until("all visitors are in", async () =>
-    (await namespace.kubectl("logs", "chat", "--tail=1").catch(() => "")).startsWith(`${USERS} of ${USERS} are in`),
+  await eventually(
+    "all visitors are in",
+    async () => (await namespace.kubectl("logs", "chat", "--tail=1")).startsWith(`${USERS} of ${USERS} are in`),
+    120_000,
   );
   say(`${USERS} visitors are in`);
 }

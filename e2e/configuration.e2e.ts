@@ -1,9 +1,10 @@
 /** Settings, certificates and the cookie change while the pods serve: none of them begins anew, and nothing is lost. */
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "./eventually.ts";
 import { type Keeper, Keepers, type State } from "./failures/keepers.ts";
 import { Ledger } from "./failures/ledger.ts";
-import { describeOnMachines, eventually } from "./failures/machines.ts";
+import { describeOnMachines } from "./failures/machines.ts";
 import { told, Visitors } from "./failures/visitors.ts";
 import { say } from "./kubernetes.ts";
 
@@ -36,7 +37,7 @@ describeOnMachines("while it serves", () => {
       what,
       async () => {
         const states = await Promise.all((await keepers.all()).map((one) => one.state()));
-        return states.length === 3 && states.every(has) ? true : undefined;
+        return states.length === 3 && states.every(has);
       },
       SPREAD_MS,
     );
@@ -67,7 +68,7 @@ describeOnMachines("while it serves", () => {
       "it is refused",
       async () => {
         const all = await Promise.all((await keepers.all()).map((one) => one.status()));
-        return all.every(({ config: [first] }) => first?.refused?.includes("pace")) ? true : undefined;
+        return all.every(({ config: [first] }) => first?.refused?.includes("pace"));
       },
       SPREAD_MS,
     );
@@ -105,9 +106,7 @@ describeOnMachines("while it serves", () => {
   test("a program that begins anew is let in with what has changed", async () => {
     const [keeper] = (await keepers.all()) as [Keeper];
     await keeper.kill();
-    await eventually("it has begun anew", async () =>
-      (await keepers.named(keeper.name)).restarts === 1 ? true : undefined,
-    );
+    await eventually("it has begun anew", async () => (await keepers.named(keeper.name)).restarts === 1);
     await keepers.oneCluster(3);
   });
 });

@@ -2,7 +2,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { type Deployment, deployArchive, deployNewsroom, deployProof } from "./deployment.ts";
-import { describeOnKubernetes, interlock, type Namespace, namespaceFor, say, until } from "./kubernetes.ts";
+import { eventually } from "./eventually.ts";
+import { describeOnKubernetes, interlock, type Namespace, namespaceFor, say } from "./kubernetes.ts";
 import { startLoad } from "./load.ts";
 import { type Usage, usageOf } from "./usage.ts";
 
@@ -40,7 +41,7 @@ describeOnKubernetes("interlock deploy", () => {
       expect(readyMs).toBeLessThanOrEqual(READY_MS);
       const pods = await newsroom.pods();
       expect(pods.map(({ isReady }) => isReady)).toEqual([true, true, true]);
-      await until("all are connected to all", () => isMesh(namespace));
+      await eventually("all are connected to all", () => isMesh(namespace), 120_000);
       const towns = await Promise.all(
         pods.map(({ name }) => newsroom.ask<{ readonly agreed: boolean }>(name, 8_080, "/api/town")),
       );
@@ -91,13 +92,14 @@ async function isMesh({ name: namespace }: Namespace): Promise<boolean> {
 
 /** What all its pods say when they say the same of their cluster, with so many members. */
 async function oneClusterOf(proof: Deployment, size: number): Promise<Here> {
-  let seen: readonly Here[] = [];
-  await until(`${proof.name} is one cluster of ${size}`, async () => {
-    const pods = await proof.pods();
-    seen = await Promise.all(pods.map(({ name }) => proof.ask<Here>(name, 8_080, "/here")));
-    return (
-      new Set(seen.map(({ cluster }) => cluster)).size === 1 && seen.every(({ members }) => members.length === size)
-    );
-  });
-  return seen[0] as Here;
+  return eventually(
+    `${proof.name} is one cluster of ${size}`,
+    async () => {
+      const pods = await proof.pods();
+      const seen = await Promise.all(pods.map(({ name }) => proof.ask<Here>(name, 8_080, "/here")));
+      const isOne = new Set(seen.map(({ cluster }) => cluster)).size === 1;
+      return isOne && seen.every(({ members }) => members.length === size) && seen[0];
+    },
+    120_000,
+  );
 }

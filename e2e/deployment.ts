@@ -12,8 +12,9 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
+import { eventually } from "./eventually.ts";
 import { image } from "./images.ts";
-import { interlock, kubectl, type Namespace, root, say, until } from "./kubernetes.ts";
+import { interlock, kubectl, type Namespace, root, say } from "./kubernetes.ts";
 import { PodLogs } from "./pod-logs.ts";
 
 export interface PodNow {
@@ -124,7 +125,7 @@ export class Deployment implements AsyncDisposable {
 
   /** So many pods are ready, and all others are gone. */
   async untilReady(replicas: number, forMs = 240_000): Promise<void> {
-    await until(
+    await eventually(
       `${this.name} has ${replicas} pods, all ready`,
       async () => {
         const pods = await this.pods();

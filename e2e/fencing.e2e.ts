@@ -1,8 +1,9 @@
 /** A writer that holds no lease is caught by what it writes to; and without a fence the same test would see its writes. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "./eventually.ts";
 import { type Keeper, Keepers } from "./failures/keepers.ts";
 import { Ledger } from "./failures/ledger.ts";
-import { describeOnMachines, eventually } from "./failures/machines.ts";
+import { describeOnMachines } from "./failures/machines.ts";
 
 describeOnMachines("a planted writer", () => {
   let keepers: Keepers;
@@ -20,7 +21,7 @@ describeOnMachines("a planted writer", () => {
   });
 
   const refused = (token: (token: number) => boolean) => () =>
-    ledger.refused.some((one) => one.kind === "planted" && token(one.token)) ? true : undefined;
+    ledger.refused.some((one) => one.kind === "planted" && token(one.token));
 
   test("that shows no token is refused", async () => {
     await holder.act("/plant/none");
@@ -40,7 +41,7 @@ describeOnMachines("a planted writer", () => {
       "--type=merge",
       '-p={"spec":{"holderIdentity":""}}',
     );
-    await eventually("the next term has begun", () => ((ledger.owner?.token ?? 0) > token ? true : undefined));
+    await eventually("the next term has begun", () => (ledger.owner?.token ?? 0) > token);
     await eventually(
       "it is refused",
       refused((one) => one === token),
@@ -50,6 +51,6 @@ describeOnMachines("a planted writer", () => {
 
   test("would be seen where it is not refused", async () => {
     ledger.fenced = false;
-    await eventually("a stale write was accepted", () => (ledger.staleAccepted.length > 0 ? true : undefined));
+    await eventually("a stale write was accepted", () => ledger.staleAccepted.length > 0);
   });
 });

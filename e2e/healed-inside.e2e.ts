@@ -1,8 +1,9 @@
 /** What the tree of a pod heals by itself, for which Kubernetes has nothing to do; and what it cannot, which costs one restart. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "./eventually.ts";
 import { type Keeper, Keepers } from "./failures/keepers.ts";
 import { Ledger } from "./failures/ledger.ts";
-import { describeOnMachines, eventually } from "./failures/machines.ts";
+import { describeOnMachines } from "./failures/machines.ts";
 import { say } from "./kubernetes.ts";
 
 const RESTART_MS = 15_000;
@@ -33,7 +34,7 @@ describeOnMachines("inside of a pod", () => {
       return now.starts >= ward.starts + starts && now.wardStarts >= ward.wardStarts + wardStarts ? now : undefined;
     });
     say(`${what}: healed after ${Math.round(performance.now() - beganMs)} ms`);
-    await eventually("the pod is ready", async () => ((await keeper.ready()) ? true : undefined));
+    await eventually("the pod is ready", () => keeper.ready());
     expect((await keeper.state()).startedAt).toBe(startedAt);
     expect((await keepers.oneCluster(3)).map(({ restarts }) => restarts)).toEqual([0, 0, 0]);
   });

@@ -1,8 +1,9 @@
 /** The program of a pod is killed, of another pod each time: who notices, how soon, and who does not. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "./eventually.ts";
 import { Keepers } from "./failures/keepers.ts";
 import { Ledger } from "./failures/ledger.ts";
-import { describeOnMachines, eventually } from "./failures/machines.ts";
+import { describeOnMachines } from "./failures/machines.ts";
 import { told, Visitors } from "./failures/visitors.ts";
 import { say } from "./kubernetes.ts";
 
@@ -40,7 +41,7 @@ describeOnMachines("the program in a pod is killed", () => {
     visitors = visitors ?? (await Visitors.come(keepers, visit));
     await visitors.begin(visit);
     await eventually("there are visitors", async () =>
-      Object.values(await visitors.counts()).every(({ answered }) => answered > 100) ? true : undefined,
+      Object.values(await visitors.counts()).every(({ answered }) => answered > 100),
     );
 
     const killedAt = await victim.kill();

@@ -8,7 +8,6 @@ import { execFile, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { describe, test } from "vitest";
 
@@ -77,12 +76,6 @@ export async function interlock(...args: readonly string[]): Promise<string> {
   const code = await new Promise<number | null>((done) => child.once("close", done));
   if (code !== 0) throw new Error(`interlock ${args.join(" ")} ended with ${code}:\n${said}`);
   return said;
-}
-
-/** Asks again until the answer is true, for as long as `forMs`. */
-export async function until(what: string, ask: () => Promise<boolean>, forMs = 120_000): Promise<void> {
-  for (const sinceMs = performance.now(); !(await ask()); await delay(200))
-    if (performance.now() - sinceMs > forMs) throw new Error(`Not after ${forMs / 1_000} s: ${what}`);
 }
 
 export interface Namespace extends AsyncDisposable {

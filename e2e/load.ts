@@ -7,8 +7,9 @@
  *     expect(lossesOf(report)).toEqual([]);         // e2e/detector.ts
  */
 import type { LoadReport } from "./apps/proof/src/load/report.ts";
+import { eventually } from "./eventually.ts";
 import { image } from "./images.ts";
-import { type Namespace, say, until } from "./kubernetes.ts";
+import { type Namespace, say } from "./kubernetes.ts";
 
 export interface LoadOptions {
   /** Of the pod, where there are several. Default `load`. */
@@ -49,8 +50,10 @@ export async function startLoad(namespace: Namespace, options: LoadOptions = {})
   };
   await namespace.apply(loadPod({ name, image: image.proof, program: "src/load/main.ts", variables }));
   const wanted = new RegExp(` ${writers} of ${writers} WebSockets open`);
-  await until(`${name} is connected`, async () =>
-    wanted.test(await namespace.kubectl("logs", name, "--tail=1").catch(() => "")),
+  await eventually(
+    `${name} is connected`,
+    async () => wanted.test(await namespace.kubectl("logs", name, "--tail=1")),
+    120_000,
   );
   say(`${name}: ${rate} requests/s, ${idlers} idle connections, ${writers} WebSockets`);
   return { name, stop: () => stopped<LoadReport>(namespace, name) };
@@ -96,16 +99,12 @@ export function loadPod({ image: from, name, nodeName, program, variables }: Loa
 /** Tells it to end, and waits for its last line. */
 export async function stopped<Report>(namespace: Namespace, name: string): Promise<Report> {
   await namespace.kubectl("exec", name, "--", "node", "-e", "process.kill(1, 'SIGUSR2')");
-  let logs = "";
-  await until(
+  const report = await eventually(
     `${name} has reported`,
-    async () => {
-      logs = await namespace.kubectl("logs", name).catch(() => "");
-      return /^REPORT /m.test(logs);
-    },
+    async () => /^REPORT (.*)\n/m.exec(await namespace.kubectl("logs", name))?.[1],
     90_000,
   );
   // Waited for: the next one has the same name.
   await namespace.kubectl("delete", "pod", name, "--wait=true", "--timeout=60s");
-  return JSON.parse(/^REPORT (.*)$/m.exec(logs)?.[1] ?? "") as Report;
+  return JSON.parse(report) as Report;
 }

@@ -8,9 +8,10 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "./eventually.ts";
 import { Keepers } from "./failures/keepers.ts";
 import { Ledger } from "./failures/ledger.ts";
-import { controlPlane, describeOnMachines, eventually, nodeGrace } from "./failures/machines.ts";
+import { controlPlane, describeOnMachines, nodeGrace } from "./failures/machines.ts";
 import { told, Visitors } from "./failures/visitors.ts";
 import { say } from "./kubernetes.ts";
 
@@ -62,7 +63,7 @@ describeOnMachines("an outage", () => {
         idlers: 60,
       });
       const answered = async (): Promise<number> => (await visitors.counts())["service"]?.answered ?? 0;
-      await eventually("there are visitors", async () => ((await answered()) > perSecond ? true : undefined));
+      await eventually("there are visitors", async () => (await answered()) > perSecond);
 
       const beganAt = Date.now();
       await controlPlane(...begin);

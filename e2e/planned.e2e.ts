@@ -6,7 +6,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { LoadReport } from "./apps/proof/src/load/report.ts";
 import { type Deployment, deployProof } from "./deployment.ts";
 import { explain, landedOnDraining, lossesOf, reconnects, summary } from "./detector.ts";
-import { describeOnKubernetes, kubectl, type Namespace, namespaceFor, say, until } from "./kubernetes.ts";
+import { eventually } from "./eventually.ts";
+import { describeOnKubernetes, kubectl, type Namespace, namespaceFor, say } from "./kubernetes.ts";
 import { startLoad } from "./load.ts";
 
 const CYCLES = Number(process.env["E2E_CYCLES"] ?? 1);
@@ -70,10 +71,14 @@ describeOnKubernetes("under load", () => {
       // Their journals and connections are made now, so that all six have their part.
       const full = await startLoad(namespace, { name: "full", rate: 0, idlers: 0, writers: 400, writes: 0.15 });
       const held = new Map<string, Here>();
-      await until("each pod has its part", async () => {
-        for (const { name } of await proof.pods()) held.set(name, await proof.ask<Here>(name, 8_080, "/here"));
-        return [...held.values()].every(({ journals, sockets }) => Math.min(journals, sockets) >= HELD);
-      });
+      await eventually(
+        "each pod has its part",
+        async () => {
+          for (const { name } of await proof.pods()) held.set(name, await proof.ask<Here>(name, 8_080, "/here"));
+          return [...held.values()].every(({ journals, sockets }) => Math.min(journals, sockets) >= HELD);
+        },
+        120_000,
+      );
       await proof.scale(3);
       const left = (await proof.pods()).map(({ name }) => name);
       for (const [name, { journals, sockets }] of held) {
@@ -117,7 +122,7 @@ describeOnKubernetes("under load", () => {
     for (let cycle = 1; cycle <= CYCLES; cycle++) {
       const load = await startLoad(namespace);
       await proof.roll({ isFollowed: false });
-      await until("an old pod goes", async () => (await proof.pods()).some(({ isGoing }) => isGoing));
+      await eventually("an old pod goes", async () => (await proof.pods()).some(({ isGoing }) => isGoing), 120_000);
       await proof.undo();
       await proof.untilReady(3);
       const report = await load.stop();

@@ -1,9 +1,10 @@
 /** A disaster that befalls the machines while a planted writer haunts that of the clerk, and all that was seen of it. */
 import { setTimeout as delay } from "node:timers/promises";
+import { eventually } from "../eventually.ts";
 import { kubectl, say } from "../kubernetes.ts";
 import { type Keeper, Keepers } from "./keepers.ts";
 import { type Entry, Ledger } from "./ledger.ts";
-import { eventually, machine } from "./machines.ts";
+import { machine } from "./machines.ts";
 import { told, Visitors } from "./visitors.ts";
 
 export interface Disaster {
@@ -88,20 +89,18 @@ export async function undergo(disaster: Disaster): Promise<Aftermath> {
 }
 
 /** A machine that was away takes new pods again. */
-function allMachinesReady(): Promise<true> {
+function allMachinesReady(): Promise<boolean> {
   return eventually("all machines are ready", async () => {
     const path = 'jsonpath={range .items[*]}{.spec.taints}{.status.conditions[?(@.type=="Ready")].status} {end}';
     const all = (await kubectl("get", "nodes", "-o", path)).trim().split(" ");
-    return all.length === 3 && all.every((one) => one === "True") ? true : undefined;
+    return all.length === 3 && all.every((one) => one === "True");
   });
 }
 
 async function visit(keepers: Keepers, machine: string | undefined): Promise<Visitors> {
   const targets = { service: `http://keeper.${keepers.namespace.name}.svc.cluster.local` };
   const visitors = await Visitors.come(keepers, { targets, perSecond: 60, idlers: 20 }, machine);
-  await eventually("there are visitors", async () =>
-    ((await visitors.counts())["service"]?.answered ?? 0) > 100 ? true : undefined,
-  );
+  await eventually("there are visitors", async () => ((await visitors.counts())["service"]?.answered ?? 0) > 100);
   return visitors;
 }
 

@@ -3,10 +3,11 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { eventually } from "../eventually.ts";
 import { image } from "../images.ts";
 import { interlock, type Namespace, namespaceFor } from "../kubernetes.ts";
 import type { Ledger } from "./ledger.ts";
-import { eventually, machine, pidOfContainer } from "./machines.ts";
+import { machine, pidOfContainer } from "./machines.ts";
 
 const file = fileURLToPath(new URL("../apps/keeper/interlock.yaml", import.meta.url));
 

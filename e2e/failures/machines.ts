@@ -5,7 +5,6 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { describeOnKubernetes, isOnFixture, root, run } from "../kubernetes.ts";
 
 const fixture = process.env["K8S_FIXTURE"] ?? resolve(root, "../shared/kubernetes");
@@ -19,26 +18,6 @@ export const controlPlane = (...args: readonly string[]): Promise<string> =>
 export function describeOnMachines(name: string, body: () => void): void {
   const isThere = isOnFixture && existsSync(resolve(fixture, "node"));
   describeOnKubernetes(isThere ? name : `${name} (needs the machines of ../shared/kubernetes)`, body);
-}
-
-/** Asks again and again until there is an answer; `what` says what was waited for in vain. */
-export async function eventually<T>(
-  what: string,
-  ask: () => Promise<T | undefined> | T | undefined,
-  limitMs = 60_000,
-): Promise<T> {
-  const endAt = performance.now() + limitMs;
-  let problem: unknown;
-  while (performance.now() < endAt) {
-    try {
-      const answer = await ask();
-      if (answer !== undefined) return answer;
-    } catch (error) {
-      problem = error;
-    }
-    await delay(50);
-  }
-  throw new Error(`Not within ${limitMs} ms: ${what}`, { cause: problem });
 }
 
 /** The PID, for this machine, of the first process of a container. */

@@ -1,8 +1,8 @@
 /** Visitors of keepers, in a pod of their own. */
 import type { Tally, Visit } from "../apps/keeper/src/visitors.ts";
+import { eventually } from "../eventually.ts";
 import { image } from "../images.ts";
 import type { Keepers } from "./keepers.ts";
-import { eventually } from "./machines.ts";
 
 export type Tallies = Readonly<Record<string, Tally>>;
 

@@ -1,7 +1,8 @@
 /** One fault against one deployment, while visitors are there. */
 import { loadavg } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
-import { kubectl, say, until } from "../../e2e/kubernetes.ts";
+import { eventually } from "../../e2e/eventually.ts";
+import { kubectl, say } from "../../e2e/kubernetes.ts";
 import type { Fault } from "./faults.ts";
 import { measure } from "./measure.ts";
 import type { Cost, Run } from "./results.ts";
@@ -82,10 +83,14 @@ async function freshPods(target: Target): Promise<void> {
 async function untilWhole(target: Target): Promise<void> {
   const { app, namespace } = target;
   await namespace.kubectl("rollout", "status", `deployment/${app}`, "--timeout=180s");
-  await until(`the pods of ${target.name} are ready`, async () => {
-    const pods = await podsOf(target);
-    return pods.length > 0 && pods.every(({ isReady }) => isReady);
-  });
+  await eventually(
+    `the pods of ${target.name} are ready`,
+    async () => {
+      const pods = await podsOf(target);
+      return pods.length > 0 && pods.every(({ isReady }) => isReady);
+    },
+    120_000,
+  );
 }
 
 /** @returns the pod with the room. The visitors are on another machine, if that matters, and so is the archive. */
@@ -131,8 +136,10 @@ async function replaced(
   await kubectl("cordon", ...notOn);
   try {
     await namespace.kubectl("delete", "pod", pod, "--wait=false");
-    await until(`${app} is elsewhere`, async () =>
-      (await podsOf({ app, namespace })).some(({ isReady, node }) => isReady && !notOn.includes(node)),
+    await eventually(
+      `${app} is elsewhere`,
+      async () => (await podsOf({ app, namespace })).some(({ isReady, node }) => isReady && !notOn.includes(node)),
+      120_000,
     );
   } finally {
     await kubectl("uncordon", ...notOn);

@@ -1,6 +1,7 @@
 /** The newsroom, as `interlock deploy` puts it there, and beside it the archive, which stands for the database that others have. */
 import { type Deployment, deployArchive, deployNewsroom } from "../../e2e/deployment.ts";
-import { type Namespace, until } from "../../e2e/kubernetes.ts";
+import { eventually } from "../../e2e/eventually.ts";
+import type { Namespace } from "../../e2e/kubernetes.ts";
 import { askPod, podsOf, postPod, type Refusal, ROOM_MS, type Target } from "./target.ts";
 
 const replicas = { "newsroom-1": 1, "newsroom-3": 3 } as const;
@@ -53,8 +54,7 @@ class Newsroom implements Target {
   }
 
   async roomPod(): Promise<string> {
-    let found: string | undefined;
-    const look = async (): Promise<boolean> => {
+    const look = async (): Promise<string | undefined> => {
       const pods = (await podsOf(this)).filter(({ isReady }) => isReady);
       const reports = await Promise.all(
         pods.map(({ name }) =>
@@ -66,11 +66,9 @@ class Newsroom implements Target {
         ),
       );
       const node = reports.flatMap(({ rooms }) => rooms).find(({ room }) => room === "town-square")?.node;
-      found = pods.find(({ ip }) => node?.endsWith(`@${ip}`))?.name;
-      return found !== undefined;
+      return pods.find(({ ip }) => node?.endsWith(`@${ip}`))?.name;
     };
-    await until("the town square is somewhere", look, ROOM_MS);
-    return found ?? "";
+    return await eventually("the town square is somewhere", look, ROOM_MS);
   }
 
   async supervisorRestarts(): Promise<number> {

@@ -1,5 +1,6 @@
 /** The plain service and the one by good practice: Deployments as one writes them, rolled by kubectl. */
-import { type Namespace, until } from "../../e2e/kubernetes.ts";
+import { eventually } from "../../e2e/eventually.ts";
+import type { Namespace } from "../../e2e/kubernetes.ts";
 import { image } from "./image.ts";
 import { podsOf, type Refusal, ROOM_MS, type Target } from "./target.ts";
 
@@ -134,13 +135,8 @@ class PlainService implements Target {
   }
 
   async roomPod(): Promise<string> {
-    let found: string | undefined;
-    const look = async (): Promise<boolean> => {
-      found = (await podsOf(this)).find(({ isReady }) => isReady)?.name;
-      return found !== undefined;
-    };
-    await until("a pod is ready", look, ROOM_MS);
-    return found ?? "";
+    const look = async () => (await podsOf(this)).find(({ isReady }) => isReady)?.name;
+    return await eventually("a pod is ready", look, ROOM_MS);
   }
 
   supervisorRestarts(): Promise<number> {

@@ -1,6 +1,7 @@
 /** The visitors, in a pod of their own beside what they visit. */
+import { eventually } from "../../e2e/eventually.ts";
 import { image } from "../../e2e/images.ts";
-import { kubectl, type Namespace, until } from "../../e2e/kubernetes.ts";
+import { kubectl, type Namespace } from "../../e2e/kubernetes.ts";
 import { loadPod, stopped } from "../../e2e/load.ts";
 import type { LoadLog } from "../../examples/newsroom-visitors/src/traffic/log.ts";
 import type { Target } from "./target.ts";
@@ -13,9 +14,7 @@ export async function startVisitors({ app, namespace }: Target, nodeName: string
   const variables = { TARGET: `http://${app}.${namespace.name}.svc.cluster.local` };
   const program = "src/traffic/main.ts";
   await namespace.apply(loadPod({ name: NAME, image: image.visitors, program, variables, nodeName }));
-  await until("the visitors are in", async () =>
-    /^LOADING/m.test(await namespace.kubectl("logs", NAME).catch(() => "")),
-  );
+  await eventually("the visitors are in", async () => /^LOADING/m.test(await namespace.kubectl("logs", NAME)), 120_000);
 }
 
 /** Tells them to go, and asks what they have gone through. */
