@@ -15,7 +15,7 @@ export interface CliErrorDetails {
   readonly INTERLOCK_NODE_LOST: { readonly node: string; readonly problem: string };
   /** A node has not begun to answer in time. Answered with 504. */
   readonly INTERLOCK_NODE_SILENT: { readonly node: string; readonly afterMs: number };
-  /** The launcher did not do what a node asked it for, or gave no answer. */
+  /** The launcher did not do what it was asked for, or gave no answer. */
   readonly INTERLOCK_PLATFORM_REQUEST: { readonly request: string; readonly problem: string };
   /** An option that cannot be used, or what a node was given by its environment. */
   readonly INTERLOCK_LAUNCH_OPTION: { readonly option: string; readonly got: string; readonly expected: string };

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type LauncherFacts, launchers, leaveLauncherFile } from "./launcher-file.ts";
 
 let folder: string;
@@ -47,4 +47,14 @@ test("what one that was killed has left goes with the next look; what is no such
   await writeFile(join(place, `${process.pid}.json`), "{ half of it");
   expect(await launchers()).toEqual([]);
   expect((await readdir(place)).sort()).toEqual([`${process.pid}.json`, "notes.txt"]);
+});
+
+test("a program of somebody else's is not the launcher that had its number", async () => {
+  await leaveLauncherFile(facts(process.pid));
+  using kill = vi.spyOn(process, "kill");
+  kill.mockImplementation(() => {
+    throw Object.assign(new Error("kill EPERM"), { code: "EPERM" });
+  });
+  expect(await launchers()).toEqual([]);
+  expect(await readdir(join(folder, "interlock", "launchers"))).toEqual([]);
 });

@@ -1,10 +1,11 @@
 /**
  * What a launcher leaves for the commands `interlock nodes`, `ps` and the like: where its nodes are, and their cookie. In a
- * folder and a file that only whoever started it may read; gone with the launcher, or, if that was killed, with the next look.
+ * folder and a file that only whoever started it may read; gone with the launcher, or, if that was killed, when a command next
+ * looks for it.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 export interface LauncherFacts {
   readonly app: string;
@@ -25,18 +26,24 @@ function folderOf(environment: Readonly<Record<string, string | undefined>>): st
   return join(environment["XDG_STATE_HOME"] || join(homedir(), ".local", "state"), "interlock", "launchers");
 }
 
+export function launcherFile(pid: number): string {
+  return join(folderOf(process.env), `${pid}.json`);
+}
+
 /** @returns what takes it away. Rejects as `node:fs` does. */
 export async function leaveLauncherFile(facts: LauncherFacts): Promise<() => Promise<void>> {
-  const folder = folderOf(process.env);
-  const path = join(folder, `${facts.pid}.json`);
-  await mkdir(folder, { recursive: true, mode: OWN_FOLDER });
+  const path = launcherFile(facts.pid);
+  await mkdir(dirname(path), { recursive: true, mode: OWN_FOLDER });
   // One of an earlier program of that number; written over, it would keep the permissions that it has.
   await rm(path, { force: true });
   await writeFile(path, JSON.stringify(facts), { mode: OWN_FILE, flag: "wx" });
   return () => rm(path, { force: true });
 }
 
-/** The launchers that run here, as whoever asks. */
+/**
+ * The launchers that may run here, as whoever asks: a program has the number of each, and its control server alone can say
+ * whether it is that program.
+ */
 export async function launchers(): Promise<readonly LauncherFacts[]> {
   const folder = folderOf(process.env);
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
@@ -70,7 +77,8 @@ function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+  } catch {
+    // A program of somebody else's (EPERM) is none either: the file is of whoever asks.
+    return false;
   }
 }
