@@ -44,12 +44,15 @@ const report: ChatReport = { from, to, spoken: spoken.length, heard: visitors.ma
 for (const one of visitors) one.leave();
 process.stdout.write(`REPORT ${JSON.stringify(report)}\n`, () => process.exit(0));
 
-function judged({ gaps, heard, name, outOfOrder }: Visitor): Heard {
+function judged({ contradictions, gaps, heard, name, outOfOrder, place, unheard }: Visitor): Heard {
   return {
     name,
     lost: spoken.filter((line) => !heard.has(line)),
     doubled: [...heard].filter(([, numbers]) => numbers.size > 1).map(([line]) => line),
+    contradictions,
     outOfOrder,
+    unheard,
+    place,
     gapsMs: gaps.map(({ from, to = performance.now() }) => Math.round(to - from)),
   };
 }

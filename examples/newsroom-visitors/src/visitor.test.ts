@@ -84,6 +84,11 @@ test("tells a line that stands in the history and in the news from one that was 
     ]);
 });
 
+test("tells two lines of one number, as two rooms would give them", async () => {
+  for (const id of ["mine", "yours"]) room.tell({ type: "said", id, number: 1 });
+  await expect.poll(() => visitor.contradictions).toEqual([1]);
+});
+
 test("counts news that comes after later news", async () => {
   for (const number of [1, 3, 2]) room.tell({ type: "said", id: `${number}`, number });
   await expect.poll(() => visitor.heard.size).toBe(3);

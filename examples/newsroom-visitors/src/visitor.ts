@@ -42,7 +42,7 @@ interface Said {
 
 type FromRoom =
   | ({ readonly type: "said" } & Said)
-  | { readonly type: "joined"; readonly history: readonly Said[] }
+  | { readonly type: "joined"; readonly history: readonly Said[]; readonly node?: string; readonly roomNode?: string }
   | { readonly type: "notice" | "people" | "room-down" };
 
 export class Visitor {
@@ -50,6 +50,9 @@ export class Visitor {
   readonly spoken: Spoken[] = [];
   /** Each line's numbers in the room, by its id: two, if it was said twice. */
   readonly heard = new Map<string, Set<number>>();
+  /** The other way round: what was said under each number is one line, if there is one room. */
+  readonly #numbered = new Map<number, string>();
+  readonly #contradictions = new Set<number>();
   /** Since it was first in the room. */
   readonly gaps: Gap[] = [];
   readonly #url: string;
@@ -63,6 +66,7 @@ export class Visitor {
   #outSince: number | undefined;
   #hasBeenIn = false;
   #isLeaving = false;
+  #place = "";
   #highest = 0;
   #outOfOrder = 0;
 
@@ -89,6 +93,16 @@ export class Visitor {
   /** News that came after later news. */
   get outOfOrder(): number {
     return this.#outOfOrder;
+  }
+
+  /** Numbers under which it has heard more than one line: there were two rooms. */
+  get contradictions(): readonly number[] {
+    return [...this.#contradictions];
+  }
+
+  /** Where it ended up, as the room said when it let it in. */
+  get place(): string {
+    return this.#place;
   }
 
   say(id: string = randomUUID()): string {
@@ -133,6 +147,7 @@ export class Visitor {
     if (this.#outSince !== undefined && this.#hasBeenIn) this.gaps.push({ from: this.#outSince, to: this.#now() });
     this.#outSince = undefined;
     this.#hasBeenIn = true;
+    this.#place = `${message.node}, its room at ${message.roomNode}`;
     for (const said of message.history) this.#note(said, false);
     for (const line of this.#unheard.values()) line.sentAt = Number.NEGATIVE_INFINITY;
     this.#sayAll();
@@ -145,6 +160,8 @@ export class Visitor {
     this.heard.set(id, numbers.add(number));
     if (!isKnown && isNews && number < this.#highest) this.#outOfOrder++;
     this.#highest = Math.max(this.#highest, number);
+    if ((this.#numbered.get(number) ?? id) !== id) this.#contradictions.add(number);
+    this.#numbered.set(number, id);
     const own = this.#unheard.get(id);
     if (own === undefined) return;
     own.spoken.confirmedAt = this.#now();
