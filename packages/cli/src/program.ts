@@ -143,6 +143,7 @@ function reaching(command: Command): Command {
     .option("-f, --file <path>", "what the application is", "interlock.yaml")
     .option("-a, --app <name>", "default: the one of interlock.yaml")
     .option("--local", "of a launcher on this machine, and no others; default: those, else Kubernetes")
+    .option("--launcher <pid>", "of that one, where several run the same application")
     .option("-n, --namespace <name>", "on Kubernetes; default: the context's")
     .option("--context <name>", "of the kubeconfig; default: the current one");
 }

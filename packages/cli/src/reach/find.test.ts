@@ -4,8 +4,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { nodePorts, startEpmd } from "@interlock/cluster";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { TestTerminal } from "../commands/commands.fixture.ts";
+import { exitCodeOf, exitCodes } from "../commands/exit-code.ts";
 import { startControlServer } from "../platform/control-server.ts";
 import { type LauncherFacts, launcherFile, leaveLauncherFile } from "../platform/launcher-file.ts";
 import type { NodeControl } from "../platform/platform.ts";
@@ -102,6 +104,48 @@ describe("a launcher that may be there", () => {
     await expect(findNodes(asked, new TestTerminal())).rejects.toMatchObject({
       code: "INTERLOCK_PLATFORM_REQUEST",
       details: { problem: expect.stringContaining("ECONNREFUSED") },
+    });
+  });
+});
+
+describe("several launchers", () => {
+  const none = { file: "no such file" };
+  /** Programs that run, with what stands for the launcher of each. */
+  async function two(one: string, other: string): Promise<readonly number[]> {
+    const url = await control("a");
+    const nameServer = await startEpmd(nodePorts, { host: "127.0.0.1", port: 0 });
+    running.defer(() => nameServer.close());
+    const { host, port } = nameServer.address;
+    const pids = [process.pid, process.ppid];
+    for (const [at, app] of [one, other].entries()) await left({ app, url, epmd: { host, port }, pid: pids[at] ?? 0 });
+    return pids;
+  }
+
+  test("of different applications are told apart by its name", async () => {
+    await two("bank", "shop");
+    const found = findNodes(none, new TestTerminal());
+    await expect(found).rejects.toMatchObject({
+      code: "INTERLOCK_LAUNCH_OPTION",
+      details: { option: "--app", expected: expect.stringMatching(/: (bank, shop|shop, bank)$/) },
+    });
+    expect(await found.catch(exitCodeOf)).toBe(exitCodes.usage);
+    expect(await findNodes({ ...none, app: "shop" }, new TestTerminal())).toMatchObject({
+      where: "shop on this machine",
+    });
+  });
+
+  test("of the same application are told apart by their PIDs", async () => {
+    const pids = await two("bank", "bank");
+    const found = findNodes({ ...none, local: true }, new TestTerminal());
+    await expect(found).rejects.toMatchObject({ code: "INTERLOCK_LAUNCH_OPTION", details: { option: "--launcher" } });
+    for (const pid of pids) {
+      await expect(found).rejects.toThrow(`${pid} (bank)`);
+      const reach = await findNodes({ ...none, launcher: String(pid), namespace: "shop" }, new TestTerminal());
+      expect(reach.where).toBe("bank on this machine");
+    }
+    await expect(findNodes({ ...none, launcher: "1" }, new TestTerminal())).rejects.toMatchObject({
+      code: "INTERLOCK_NO_SUCH_CLUSTER",
+      message: "No launcher with PID 1 runs on this machine",
     });
   });
 });

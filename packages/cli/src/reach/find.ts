@@ -1,8 +1,8 @@
 /** Finds the nodes that a command is about: of this pod's cluster, of a launcher on this machine, or on Kubernetes. */
-import { CliError } from "../errors.ts";
+import { badOption, CliError } from "../errors.ts";
 import { whichApp } from "../inspect/which-app.ts";
 import type { Terminal } from "../ui/terminal.ts";
-import { localReach, runningLaunchers } from "./local-nodes.ts";
+import { type FoundLauncher, localReach, runningLaunchers } from "./local-nodes.ts";
 import type { KnownNode, Reach } from "./reach.ts";
 
 export interface ReachOptions {
@@ -12,12 +12,18 @@ export interface ReachOptions {
   readonly context?: string;
   /** The nodes of a launcher on this machine and no others. */
   readonly local?: boolean;
+  /** Those of the one with that PID, and no others. */
+  readonly launcher?: string;
 }
 
-/** **Errors** `INTERLOCK_NO_SUCH_CLUSTER`, `INTERLOCK_APP_FILE`, those of the API server. */
+/**
+ * **Errors** `INTERLOCK_NO_SUCH_CLUSTER`; `INTERLOCK_LAUNCH_OPTION` when several launchers may be meant;
+ * `INTERLOCK_PLATFORM_REQUEST` when one gives no answer; `INTERLOCK_APP_FILE`; those of the API server.
+ */
 export async function findNodes(options: ReachOptions, terminal: Terminal): Promise<Reach> {
-  const { context, local = false, namespace } = options;
-  const isAsked = context !== undefined || namespace !== undefined;
+  const { context, launcher: pid, namespace } = options;
+  const local = options.local === true || pid !== undefined;
+  const isAsked = !local && (context !== undefined || namespace !== undefined);
   if (!isAsked && !local && process.env["INTERLOCK_APP"] !== undefined) {
     const { podReach } = await import("./pod-nodes.ts");
     const reach = await podReach();
@@ -25,13 +31,13 @@ export async function findNodes(options: ReachOptions, terminal: Terminal): Prom
   }
   if (!isAsked) {
     // Without a name any launcher will do, when there is but one.
-    const app = options.app ?? (await appOf(options.file));
-    const found = await runningLaunchers(app);
+    const app = options.app ?? (pid === undefined ? await appOf(options.file) : undefined);
+    const found = await runningLaunchers({ app, pid });
     const [launcher] = found;
     if (found.length === 1 && launcher !== undefined) return localReach(launcher);
-    if (found.length > 1) throw several(found.map((one) => one.app));
+    if (found.length > 1) throw several(found);
     if (local)
-      throw new CliError("INTERLOCK_NO_SUCH_CLUSTER", `No launcher${app ? ` of ${app}` : ""} runs on this machine`, {
+      throw new CliError("INTERLOCK_NO_SUCH_CLUSTER", `No launcher${named(app, pid)} runs on this machine`, {
         app,
         looked: ["this machine"],
       });
@@ -47,9 +53,16 @@ export async function findNodes(options: ReachOptions, terminal: Terminal): Prom
   }
 }
 
-function several(apps: readonly string[]): CliError<"INTERLOCK_NO_SUCH_CLUSTER"> {
-  const message = `Several launchers run on this machine: ${apps.join(", ")}`;
-  return new CliError("INTERLOCK_NO_SUCH_CLUSTER", message, { app: undefined, looked: ["this machine"] });
+function named(app: string | undefined, pid: string | undefined): string {
+  return `${app === undefined ? "" : ` of ${app}`}${pid === undefined ? "" : ` with PID ${pid}`}`;
+}
+
+/** The name tells them apart, unless some have the same. */
+function several(found: readonly FoundLauncher[]): CliError<"INTERLOCK_LAUNCH_OPTION"> {
+  const apps = new Set(found.map(({ app }) => app));
+  const [option, each] =
+    apps.size === found.length ? ["--app", [...apps]] : ["--launcher", found.map(({ app, pid }) => `${pid} (${app})`)];
+  return badOption(option, "nothing", `one of the launchers on this machine: ${each.join(", ")}`);
 }
 
 /** Undefined where there is no such file. */

@@ -14,9 +14,18 @@ export interface FoundLauncher extends LauncherFacts {
 
 const ANSWER_MS = 3_000;
 
-/** The launchers of that application, or all if none is named. **Errors** `INTERLOCK_PLATFORM_REQUEST`. */
-export async function runningLaunchers(app: string | undefined): Promise<readonly FoundLauncher[]> {
-  const named = (await launchers()).filter((one) => app === undefined || one.app === app);
+export interface WantedLaunchers {
+  /** Default: of any. */
+  readonly app: string | undefined;
+  /** Default: with any. */
+  readonly pid: string | undefined;
+}
+
+/** **Errors** `INTERLOCK_PLATFORM_REQUEST`. */
+export async function runningLaunchers({ app, pid }: WantedLaunchers): Promise<readonly FoundLauncher[]> {
+  const named = (await launchers()).filter(
+    (one) => (app === undefined || one.app === app) && (pid === undefined || String(one.pid) === pid),
+  );
   const found = await Promise.all(
     named.map(async (one) => {
       const nodes = await launchedNodes(one);
