@@ -1,111 +1,5 @@
-import { X509Certificate } from "node:crypto";
-import { type KubernetesObject, kubernetesApi } from "@interlock/kubernetes";
-import { FakeApiServer } from "@interlock/kubernetes/testing";
 import { describe, expect, test } from "vitest";
-import { kindsIn } from "../kinds.ts";
-import type { Connection } from "../ui/terminal.ts";
-import { type Rotated, rotate } from "./rotate.ts";
-import { ensureSecrets, type Texts, textsOf } from "./secrets.ts";
-
-const place = { cluster: "shop", namespace: "prod" };
-
-const { pods, secrets: of } = kindsIn("prod");
-const names = { cookie: "shop-cookie", certificates: "shop-tls" } as const;
-
-/** A cluster whose pods get what is in the Secrets a few looks late, each by itself. */
-class Cluster {
-  readonly server = new FakeApiServer();
-  readonly api = kubernetesApi({ transport: this.server, namespace: "prod" });
-  readonly said: string[] = [];
-  /** What each pod has. */
-  readonly mounted = new Map<string, Texts>();
-  /** For how many looks a pod has what was there before; "never" gets nothing more, "mute" does not answer. */
-  readonly lag = new Map<string, number | "never" | "mute">();
-  readonly what: Rotated;
-  #late = new Map<string, number>();
-  #jumpMs = 0;
-
-  constructor(what: Rotated) {
-    this.what = what;
-  }
-
-  async start(podNames: readonly string[]): Promise<void> {
-    await ensureSecrets(this.api, { ...place, tls: true, fieldManager: "test", applied: () => undefined });
-    for (const name of podNames) {
-      const metadata = { name, namespace: "prod", labels: { "interlock.dev/cluster": "shop" } };
-      await this.api.create(pods, { metadata, status: { phase: "Running" } } as KubernetesObject);
-      this.mounted.set(name, await this.secret());
-    }
-  }
-
-  async secret(): Promise<Texts> {
-    return textsOf(await this.api.get(of, names[this.what]));
-  }
-
-  /** Every look is a second. */
-  get connection(): Connection {
-    const { runtime } = this.api;
-    const clock = { ...runtime.clock, now: () => runtime.clock.now() + this.#jumpMs };
-    const timers = {
-      ...runtime.timers,
-      set: (callback: () => void, delayMs: number) => {
-        this.#jumpMs += delayMs;
-        return runtime.timers.set(callback, 0);
-      },
-    };
-    const transport: Connection["transport"] = {
-      server: this.server.server,
-      close: () => undefined,
-      request: async (request) => {
-        const pod = /pods\/([^:]+):9101\/proxy/.exec(request.path)?.[1];
-        return pod === undefined ? this.server.request(request) : this.#answer(pod);
-      },
-    };
-    const api = kubernetesApi({ transport, namespace: "prod", runtime: { ...runtime, clock, timers } });
-    return { api, transport, forward: () => Promise.reject(new Error("none")) };
-  }
-
-  async #answer(pod: string) {
-    const lag = this.lag.get(pod) ?? 0;
-    const waited = (this.#late.get(pod) ?? 0) + 1;
-    const latest = await this.secret();
-    if (lag !== "never" && (lag === "mute" || waited > lag)) {
-      this.mounted.set(pod, latest);
-      this.#late.set(pod, 0);
-    } else if (this.mounted.get(pod)?.["version"] !== latest["version"]) this.#late.set(pod, waited);
-    this.check();
-    const body = async function* (said: object) {
-      yield Buffer.from(JSON.stringify(said));
-    };
-    const secrets = { [this.what]: this.mounted.get(pod)?.["version"] };
-    if (lag === "mute") return { status: 503, headers: {}, body: body({}) };
-    return { status: 200, headers: {}, body: body({ phase: "serving", secrets }) };
-  }
-
-  /** At every moment any two pods take what the other shows. */
-  check(): void {
-    for (const one of this.mounted.values())
-      for (const other of this.mounted.values()) expect(takenBy(other)).toContain(shownBy(one));
-  }
-
-  rotate(): Promise<void> {
-    return rotate(this.connection, {
-      ...place,
-      what: this.what,
-      fieldManager: "test",
-      say: (line) => this.said.push(line),
-    });
-  }
-}
-
-const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-
-/** Of a certificate it is its issuer that counts. */
-const issuerOf = (texts: Texts): string => new X509Certificate(texts["tls.crt"] ?? "").issuer;
-const subjectOf = (cert: string): string => new X509Certificate(cert).subject;
-const shownBy = (texts: Texts): string => texts["cookie"]?.split("\n")[0] ?? issuerOf(texts);
-const takenBy = (texts: Texts): readonly string[] =>
-  texts["cookie"]?.split("\n") ?? (texts["ca.crt"] ?? "").match(PEM)?.map(subjectOf) ?? [];
+import { Cluster, of, shownBy, takenBy } from "./rotated-cluster.fixture.ts";
 
 describe.each(["cookie", "certificates"] as const)("the %s of a cluster that runs", (what) => {
   test("is changed in three steps, and no two pods ever refuse each other, however late each is", async () => {
@@ -120,6 +14,7 @@ describe.each(["cookie", "certificates"] as const)("the %s of a cluster that run
     expect([...cluster.mounted.values()]).toEqual([after, after, after]);
     expect(cluster.said.filter((line) => line.includes("shown") || line.includes("left"))).toHaveLength(3);
     expect(cluster.said).toContain("1 of 3 pods have it");
+    expect(cluster.refusals).toEqual([]);
     expect(cluster.said.join("\n")).not.toContain(shownBy(after));
   });
 
@@ -136,6 +31,24 @@ describe.each(["cookie", "certificates"] as const)("the %s of a cluster that run
     expect(takenBy(await cluster.secret())).toHaveLength(1);
   });
 
+  test("is changed by one of two who do so at once, and the other has overwritten nothing", async () => {
+    const cluster = new Cluster(what);
+    await cluster.start(["a", "b"]);
+    const late = Promise.withResolvers<void>();
+    let asked = 0;
+    // Has read all that there is, and writes when the first one has done all that it does.
+    const other = cluster.rotate({}, async (request) => {
+      if (asked++ >= (what === "cookie" ? 1 : 2)) await late.promise;
+      return request();
+    });
+    await cluster.rotate();
+    const after = await cluster.secret();
+    late.resolve();
+    await expect(other).rejects.toMatchObject({ code: "INTERLOCK_KUBERNETES_CONFLICT" });
+    expect(await cluster.secret()).toEqual(after);
+    expect(cluster.refusals).toEqual([]);
+  });
+
   test("is waited for long enough where a pod cannot be asked", async () => {
     const cluster = new Cluster(what);
     await cluster.start(["a", "b"]);
@@ -150,5 +63,9 @@ test("certificates that others have put there are not changed", async () => {
   const cluster = new Cluster("certificates");
   await cluster.start(["a"]);
   await cluster.api.patch(of, "shop-tls", { metadata: { labels: null } });
-  await expect(cluster.rotate()).rejects.toMatchObject({ code: "INTERLOCK_CLUSTER_SECRET" });
+  await cluster.api.delete(of, "shop-authority");
+  await expect(cluster.rotate()).rejects.toMatchObject({
+    code: "INTERLOCK_CLUSTER_SECRET",
+    details: { secret: "shop-tls" },
+  });
 });

@@ -1,25 +1,11 @@
 /** Changes what the nodes of a cluster know each other by while they run: no node restarts, no connection ends. */
-import type { KubernetesApi } from "@interlock/kubernetes";
-import { secretNames } from "../deploy/render.ts";
 import { CliError } from "../errors.ts";
 import { askPod } from "../inspect/read-app.ts";
 import { kindsIn } from "../kinds.ts";
 import type { Connection } from "../ui/terminal.ts";
-import { type KeyPair, makeAuthority } from "./certificates.ts";
 import { nextStep, type Rotation, type Seen, spread } from "./rotation.ts";
-import {
-  authorityRotation,
-  authorityTexts,
-  type ClusterPlace,
-  certificateTexts,
-  cookieRotation,
-  cookieTexts,
-  isOurs,
-  newCookie,
-  newVersion,
-  secretOf,
-  textsOf,
-} from "./secrets.ts";
+import { authorityStore, cookieStore, type Store } from "./rotation-store.ts";
+import { type ClusterPlace, newVersion } from "./secrets.ts";
 
 export type Rotated = "cookie" | "certificates";
 
@@ -30,14 +16,6 @@ export interface RotateOptions extends ClusterPlace {
   readonly signal?: AbortSignal;
   /** Milliseconds for one step to reach all pods. Default 600 000. */
   readonly stepMs?: number;
-}
-
-/** What is changed: where it stands, and the writing of a step. Both are what the Secrets say, so that anyone can go on. */
-interface Store<T> {
-  read(): Promise<Rotation<T>>;
-  fresh(): Promise<T>;
-  /** @returns the version that pods will say they have. */
-  write(rotation: Rotation<T>): Promise<string>;
 }
 
 const STEP_MS = 600_000;
@@ -58,8 +36,8 @@ export function rotate(connection: Connection, options: RotateOptions): Promise<
     : turn(connection, options, authorityStore(api, options));
 }
 
-async function turn<T>(connection: Connection, options: RotateOptions, store: Store<T>): Promise<void> {
-  let rotation = await store.read();
+async function turn<T, S>(connection: Connection, options: RotateOptions, store: Store<T, S>): Promise<void> {
+  let { rotation, stored } = await store.read();
   const isBegun = rotation.step !== "settled";
   if (isBegun) options.say(`going on with what was begun: ${said(rotation.step)}`);
   for (let again = isBegun; ; again = false) {
@@ -68,7 +46,8 @@ async function turn<T>(connection: Connection, options: RotateOptions, store: St
       rotation = nextStep(rotation, () => fresh as T);
     }
     // Anew also where one goes on: it may have been broken off before its second Secret was written.
-    const version = await store.write(rotation);
+    const version = newVersion();
+    stored = await store.write(rotation, version, stored);
     options.say(`${said(rotation.step)}; it takes up to two minutes to reach all pods`);
     await untilSpread(connection, options, version);
     if (rotation.step === "settled") return;
@@ -119,64 +98,4 @@ async function versionsOf(connection: Connection, options: RotateOptions): Promi
     return [name, answer?.secrets?.[what]];
   });
   return new Map(await Promise.all(asked));
-}
-
-function cookieStore(api: KubernetesApi, options: RotateOptions): Store<string> {
-  const { cluster, fieldManager, namespace } = options;
-  const { cookie: name } = secretNames(cluster);
-  const { secrets: of } = kindsIn(namespace);
-  return {
-    read: async () => cookieRotation(await api.get(of, name)),
-    fresh: async () => newCookie(),
-    write: async (rotation) => {
-      const version = newVersion();
-      const { metadata, ...secret } = secretOf(name, options, cookieTexts(rotation, version), rotation);
-      const before = await api.get(of, name);
-      // With the version of what was read: of two who change it at once one is refused.
-      await api.update(of, { ...before, ...secret, metadata: { ...before.metadata, ...metadata } }, { fieldManager });
-      return version;
-    },
-  };
-}
-
-function authorityStore(api: KubernetesApi, options: RotateOptions): Store<KeyPair> {
-  const { cluster, fieldManager, namespace } = options;
-  const names = secretNames(cluster);
-  const { secrets: of } = kindsIn(namespace);
-  const type = "kubernetes.io/tls";
-  const nowMs = (): number => api.runtime.clock.wallTime();
-  return {
-    read: async () => {
-      const certificate = await api.get(of, names.tls);
-      if (!isOurs(certificate)) {
-        const problem = "it was made by others, who renew it";
-        throw new CliError("INTERLOCK_CLUSTER_SECRET", `Cannot use Secret ${names.tls}: ${problem}`, {
-          secret: names.tls,
-          problem,
-        });
-      }
-      return authorityRotation(await api.get(of, names.authority));
-    },
-    fresh: () => makeAuthority(cluster, nowMs()),
-    write: async (rotation) => {
-      const version = newVersion();
-      const kept = await api.get(of, names.authority);
-      const authority = secretOf(names.authority, options, authorityTexts(rotation), { step: rotation.step, type });
-      // First: a certificate of an authority that nobody knows any more could not be renewed.
-      await api.update(
-        of,
-        { ...kept, ...authority, metadata: { ...kept.metadata, ...authority.metadata } },
-        { fieldManager },
-      );
-      const mounted = await api.get(of, names.tls);
-      const texts = await certificateTexts(rotation, options, { before: textsOf(mounted), nowMs: nowMs(), version });
-      const certificate = secretOf(names.tls, options, texts, { type });
-      await api.update(
-        of,
-        { ...mounted, ...certificate, metadata: { ...mounted.metadata, ...certificate.metadata } },
-        { fieldManager },
-      );
-      return version;
-    },
-  };
 }

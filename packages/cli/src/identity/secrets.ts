@@ -59,7 +59,7 @@ export function cookieTexts(rotation: Rotation<string>, version: string): Texts 
 
 export function cookieRotation(secret: Stored<Secret>): Rotation<string> {
   const [first, second, ...more] = (textsOf(secret)["cookie"] ?? "").trim().split(/\s*\n\s*/);
-  if (!first || more.length > 0) throw unusable(secret, "it has no cookie, or more than two");
+  if (!first || more.length > 0) throw unusable(secret.metadata.name, "it has no cookie, or more than two");
   if (second === undefined) return { step: "settled", current: first };
   if (stepOf(secret) === "shown") return { step: "shown", current: second, fresh: first };
   // Also of one that was written by hand.
@@ -79,7 +79,7 @@ export function authorityRotation(secret: Stored<Secret>): Rotation<KeyPair> {
     return cert && key ? { cert, key } : undefined;
   };
   const [current, fresh] = [pair("tls"), pair("next")];
-  if (current === undefined) throw unusable(secret, "it has no tls.crt with a tls.key");
+  if (current === undefined) throw unusable(secret.metadata.name, "it has no tls.crt with a tls.key");
   if (fresh === undefined) return { step: "settled", current };
   return { step: stepOf(secret) === "shown" ? "shown" : "trusted", current, fresh };
 }
@@ -178,6 +178,6 @@ async function made(
   return created;
 }
 
-function unusable({ metadata: { name } }: Stored<Secret>, problem: string): CliError<"INTERLOCK_CLUSTER_SECRET"> {
+export function unusable(name: string, problem: string): CliError<"INTERLOCK_CLUSTER_SECRET"> {
   return new CliError("INTERLOCK_CLUSTER_SECRET", `Cannot use Secret ${name}: ${problem}`, { secret: name, problem });
 }
