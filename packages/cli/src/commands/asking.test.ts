@@ -61,7 +61,7 @@ class Pod implements AsyncDisposable {
   #node: ClusterNode | undefined;
 
   async start(address: string, tls?: CreateNodeOptions["tls"]): Promise<this> {
-    offerInspection();
+    offerInspection(this.local);
     this.local.onReport = () => undefined;
     const lookup = (): Promise<never> => Promise.reject(new Error("it dials nobody"));
     this.#node = await createNode({

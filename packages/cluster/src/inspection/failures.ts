@@ -1,4 +1,4 @@
-/** The last failures of a program, in words: what they were about may be gone, and is not kept alive for them. */
+/** The last failures of a node, in words: what they were about may be gone, and is not kept alive for them. */
 import { type ExitReason, formatReport, type Pid, type Report } from "@interlock/core";
 import { showReason } from "@interlock/core/distribution";
 

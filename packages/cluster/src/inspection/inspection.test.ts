@@ -1,18 +1,21 @@
 import {
   application,
   genServer,
+  LocalNode,
   local,
+  nodeRuntime,
   send,
   spawn,
   startApplication,
   stopApplication,
   supervisor,
 } from "@interlock/core";
+import { spawnProcess } from "@interlock/core/distribution";
 import { expect, test } from "vitest";
-import { TestCluster } from "../node/nodes.fixture.ts";
+import { TestCluster, type TestNode } from "../node/nodes.fixture.ts";
 import { onNode } from "../rpc/on-node.ts";
 import { Failures } from "./failures.ts";
-import { type InspectionFunctions, inspection, offerInspection } from "./inspection.ts";
+import { type InspectionFunctions, inspection, type NodeFacts, offerInspection } from "./inspection.ts";
 
 const Clerk = genServer({
   name: "clerk",
@@ -37,8 +40,9 @@ const town = application({ name: "town", version: "1.2.3", start: () => house.st
 
 async function two() {
   const cluster = await TestCluster.make();
-  offerInspection();
-  return { cluster, a: await cluster.node("a"), b: await cluster.node("b") };
+  const [a, b] = [await cluster.node("a"), await cluster.node("b")];
+  for (const { local } of [a, b]) offerInspection(local);
+  return { cluster, a, b };
 }
 
 test("a node says to another one who it is, what runs there, its trees, and what has crashed", async () => {
@@ -123,6 +127,40 @@ test("the longest mailbox, and the busiest process, come first", async () => {
       rows.map(({ reductions }) => reductions).sort((x, y) => y - x),
     );
   });
+});
+
+test("of two nodes in one program each has its own crashes", async () => {
+  const { cluster, a, b } = await two();
+  await using _ = cluster;
+  for (const [at, name] of [
+    [a, "ann"],
+    [b, "bob"],
+  ] as const) {
+    const process = at.start(() => {
+      throw new Error(`${name} has had enough`);
+    });
+    await expect.poll(() => process.alive).toBe(false);
+  }
+  const crashesOf = (on: TestNode, of: TestNode): Promise<readonly string[]> =>
+    on.run(async () => {
+      const crashes = await onNode<InspectionFunctions>(of.name, inspection).crashes();
+      return crashes.map(({ reason }) => reason);
+    });
+  for (const on of [a, b]) {
+    expect(await crashesOf(on, a)).toEqual(["Error: ann has had enough"]);
+    expect(await crashesOf(on, b)).toEqual(["Error: bob has had enough"]);
+  }
+});
+
+test("how long a node is up, its own clock says; in a network of another kind it has no connections to tell of", async () => {
+  let nowMs = 1_000;
+  const local = new LocalNode({ runtime: { ...nodeRuntime, clock: { now: () => nowMs, wallTime: () => 0 } } });
+  const { facts } = offerInspection(local).functions;
+  nowMs += 7_000;
+  local.join("elsewhere@simulation", { routeTo: () => undefined } as never);
+  const { promise, resolve } = Promise.withResolvers<NodeFacts>();
+  spawnProcess(local, () => resolve(facts()), undefined, false, undefined);
+  expect(await promise).toMatchObject({ name: "elsewhere@simulation", upMs: 7_000, connected: [] });
 });
 
 test("of failures the last are kept, and a start is none", () => {

@@ -3,9 +3,9 @@
  * `interlock nodes`, `ps`, `tree` and `crashes` ask for them; an Erlang shell may: `erpc:call(Node, interlock_inspect, ps, [])`.
  */
 import { subscribe } from "node:diagnostics_channel";
-import { type NodeName, nodeRuntime, processes, type Report, whichApplications } from "@interlock/core";
-import { callerOf } from "@interlock/core/distribution";
-import type { NetKernel } from "../node/net-kernel.ts";
+import { LocalNode, type NodeName, processes, type Report, whichApplications } from "@interlock/core";
+import { callerOf, LocalPid } from "@interlock/core/distribution";
+import { NetKernel } from "../node/net-kernel.ts";
 import { type RemoteFunctions, remoteFunctions } from "../rpc/remote-functions.ts";
 import { type Failure, Failures } from "./failures.ts";
 import { outline, type TreeNode } from "./outline.ts";
@@ -44,12 +44,22 @@ export const inspection = { name: "interlock_inspect" } as const;
 
 const DEFAULT_ROWS = 50;
 
+/** What is kept of a node, for as long as there is the node. */
+interface NodeRecord {
+  /** As its own clock has it. */
+  readonly sinceMs: number;
+  readonly failures: Failures;
+}
+
+const records = new WeakMap<LocalNode, NodeRecord>();
+
+/** Of the program: so are the functions that others may call. */
 let offered: RemoteFunctions<InspectionFunctions> | undefined;
 
 /**
- * From now on this node answers what `interlock nodes`, `ps`, `tree` and `crashes` ask it. Done by `runPod`, and by
- * `createNode` for a node that a launcher has named; again it changes nothing. It costs what keeping the words of the last 50
- * failures does.
+ * From now on the node (default: the one that the caller is on) answers what `interlock nodes`, `ps`, `tree` and `crashes`
+ * ask it. Done by `runPod`, and by `createNode` for a node that a launcher has named; again it changes nothing. It costs what
+ * keeping the words of the last 50 failures does.
  *
  * @example
  * const { ps } = offerInspection().functions;
@@ -57,39 +67,54 @@ let offered: RemoteFunctions<InspectionFunctions> | undefined;
  * console.log(ps("age", 100).rows.some(({ pid }) => pid === parked.toString())); // true
  * exit(parked, "kill");
  */
-export function offerInspection(): RemoteFunctions<InspectionFunctions> {
+export function offerInspection(node: LocalNode = callerOf().node): RemoteFunctions<InspectionFunctions> {
+  recordOf(node);
   offered ??= offer();
   return offered;
 }
 
+function recordOf(node: LocalNode): NodeRecord {
+  const known = records.get(node);
+  if (known !== undefined) return known;
+  const made = { sinceMs: node.runtime.clock.now(), failures: new Failures() };
+  records.set(node, made);
+  return made;
+}
+
 function offer(): RemoteFunctions<InspectionFunctions> {
-  const failures = new Failures();
-  const sinceMs = nodeRuntime.clock.now();
-  subscribe("interlock:report", (report) => failures.note(report as Report));
+  // The channel is that of the program: each failure belongs to one of its nodes.
+  subscribe("interlock:report", (report) => {
+    const node = nodeOf(report as Report);
+    if (node !== undefined) recordOf(node).failures.note(report as Report);
+  });
   return remoteFunctions<InspectionFunctions>({
     name: inspection.name,
     functions: {
-      facts: () => factsOf(nodeRuntime.clock.now() - sinceMs),
+      facts: () => factsOf(callerOf().node),
       ps: (order = "reductions", limit = DEFAULT_ROWS) => processRows(order, limit),
-      tree: () => outline(nodeRuntime),
-      crashes: () => failures.all,
+      tree: () => outline(callerOf().node.runtime),
+      crashes: () => recordOf(callerOf().node).failures.all,
     },
   });
 }
 
-function factsOf(upMs: number): NodeFacts {
-  const { node } = callerOf();
+function nodeOf(report: Report): LocalNode | undefined {
+  const pid = report.type === "supervisor" || report.type === "progress" ? report.supervisorPid : report.pid;
+  return pid instanceof LocalPid && pid.home instanceof LocalNode ? pid.home : undefined;
+}
+
+function factsOf(node: LocalNode): NodeFacts {
   const { heapUsed, rss } = process.memoryUsage();
-  const network = node.network as NetKernel | undefined;
+  const { network } = node;
   return {
     name: node.name,
     applications: whichApplications().map(({ name, version }) => ({ name, version })),
     processes: processes().length,
-    upMs: Math.round(upMs),
+    upMs: Math.round(node.runtime.clock.now() - recordOf(node).sinceMs),
     rss,
     heapUsed,
     runtime: process.version,
     osPid: process.pid,
-    connected: network?.nodes("connected") ?? [],
+    connected: network instanceof NetKernel ? network.nodes("connected") : [],
   };
 }

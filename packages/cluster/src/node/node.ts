@@ -145,7 +145,7 @@ export async function createNode(options: CreateNodeOptions): Promise<ClusterNod
   const node = new RunningNode(name, local, kernel, listener, directory, endSystem);
   keepParts(node, { local, kernel, ports, epmd });
   // As whoever has started this program calls it, and will ask for it.
-  if (ports.environment("INTERLOCK_NODE") === name) offerInspection();
+  if (ports.environment("INTERLOCK_NODE") === name) offerInspection(local);
   return node;
 }
 
