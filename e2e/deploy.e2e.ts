@@ -43,7 +43,7 @@ describeOnKubernetes("interlock deploy", () => {
       expect(pods.map(({ isReady }) => isReady)).toEqual([true, true, true]);
       await eventually("all are connected to all", () => isMesh(namespace), 120_000);
       const towns = await Promise.all(
-        pods.map(({ name }) => newsroom.ask<{ readonly agreed: boolean }>(name, 8_080, "/api/town")),
+        pods.map(({ name }) => newsroom.ask<{ readonly agreed: boolean }>(name, "/api/town")),
       );
       expect(towns.map(({ agreed }) => agreed)).toEqual([true, true, true]);
     }
@@ -96,7 +96,7 @@ async function oneClusterOf(proof: Deployment, size: number): Promise<Here> {
     `${proof.name} is one cluster of ${size}`,
     async () => {
       const pods = await proof.pods();
-      const seen = await Promise.all(pods.map(({ name }) => proof.ask<Here>(name, 8_080, "/here")));
+      const seen = await Promise.all(pods.map(({ name }) => proof.ask<Here>(name, "/here")));
       const isOne = new Set(seen.map(({ cluster }) => cluster)).size === 1;
       return isOne && seen.every(({ members }) => members.length === size) && seen[0];
     },

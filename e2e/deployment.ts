@@ -14,17 +14,9 @@ import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { eventually } from "./eventually.ts";
 import { image } from "./images.ts";
-import { interlock, kubectl, type Namespace, root, say } from "./kubernetes.ts";
+import { interlock, type Namespace, root, say } from "./kubernetes.ts";
 import { PodLogs } from "./pod-logs.ts";
-
-export interface PodNow {
-  readonly name: string;
-  readonly ip: string;
-  readonly node: string;
-  readonly isReady: boolean;
-  readonly isGoing: boolean;
-  readonly restarts: number;
-}
+import { askPod, type Pod, podsOf } from "./pods.ts";
 
 /** Of `spec` in interlock.yaml: what is to be otherwise. */
 export type SpecChanges = Readonly<Record<string, unknown>> & {
@@ -135,46 +127,16 @@ export class Deployment implements AsyncDisposable {
     );
   }
 
-  async pods(): Promise<readonly PodNow[]> {
-    const text = await this.#namespace.kubectl(
-      "get",
-      "pods",
-      "-l",
-      `app.kubernetes.io/name=${this.name}`,
-      "-o",
-      "json",
-    );
-    return (JSON.parse(text) as { readonly items: readonly PodObject[] }).items.map(podNow);
+  async pods(): Promise<readonly Pod[]> {
+    return await podsOf({ app: this.name, namespace: this.#namespace });
   }
 
-  /** What a pod answers, asked through the API server: `/here` at port 8080, `/lifecycle/status` at 9101. */
-  async ask<T>(pod: string, port: number, path: string): Promise<T> {
-    const of = `/api/v1/namespaces/${this.#namespace.name}/pods/${pod}:${port}/proxy${path}`;
-    return JSON.parse(await kubectl("get", "--raw", of)) as T;
+  /** What a pod answers. */
+  async ask<T>(pod: string, path: string): Promise<T> {
+    return await askPod<T>(this.#namespace, pod, path);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.logs.end();
   }
-}
-
-interface PodObject {
-  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
-  readonly spec: { readonly nodeName?: string };
-  readonly status: {
-    readonly podIP?: string;
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
-    readonly containerStatuses?: readonly { readonly restartCount: number }[];
-  };
-}
-
-function podNow({ metadata, spec, status }: PodObject): PodNow {
-  return {
-    name: metadata.name,
-    ip: status.podIP ?? "",
-    node: spec.nodeName ?? "",
-    isReady: status.conditions?.some(({ status: is, type }) => type === "Ready" && is === "True") ?? false,
-    isGoing: metadata.deletionTimestamp !== undefined,
-    restarts: status.containerStatuses?.reduce((sum, { restartCount }) => sum + restartCount, 0) ?? 0,
-  };
 }

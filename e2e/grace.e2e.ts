@@ -57,7 +57,7 @@ describeOnKubernetes("a pod that is deleted under load", () => {
     const down = report.landings.filter(({ from }) => from !== name);
     expect(down).toEqual([]);
     const members = await Promise.all(
-      (await proof.pods()).map((pod) => proof.ask<{ readonly members: readonly string[] }>(pod.name, 8_080, "/here")),
+      (await proof.pods()).map((pod) => proof.ask<{ readonly members: readonly string[] }>(pod.name, "/here")),
     );
     expect(members.map((one) => one.members.length)).toEqual([3, 3, 3]);
   });

@@ -74,7 +74,7 @@ describeOnKubernetes("under load", () => {
       await eventually(
         "each pod has its part",
         async () => {
-          for (const { name } of await proof.pods()) held.set(name, await proof.ask<Here>(name, 8_080, "/here"));
+          for (const { name } of await proof.pods()) held.set(name, await proof.ask<Here>(name, "/here"));
           return [...held.values()].every(({ journals, sockets }) => Math.min(journals, sockets) >= HELD);
         },
         120_000,

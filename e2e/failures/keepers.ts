@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { eventually } from "../eventually.ts";
 import { image } from "../images.ts";
 import { interlock, type Namespace, namespaceFor } from "../kubernetes.ts";
+import { type Pod, podsOf } from "../pods.ts";
 import type { Ledger } from "./ledger.ts";
 import { machine, pidOfContainer } from "./machines.ts";
 
@@ -36,40 +37,26 @@ export interface Probe {
   readonly body: { readonly reasons: readonly { readonly check: string; readonly reason: string }[] };
 }
 
-interface PodObject {
-  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
-  readonly spec: { readonly nodeName: string };
-  readonly status: {
-    readonly podIP?: string;
-    readonly containerStatuses?: readonly {
-      readonly containerID?: string;
-      readonly ready: boolean;
-      readonly restartCount: number;
-      readonly lastState: { readonly terminated?: { readonly exitCode: number } };
-    }[];
-  };
-}
-
 export class Keeper {
   readonly name: string;
   readonly ip: string;
   /** The machine that it is on. */
   readonly machine: string;
   readonly restarts: number;
+  /** By its kubelet alone: when a machine that was silent is heard again, controllers' view of it lags behind. */
   readonly isReady: boolean;
   /** Of the container before this one. */
   readonly exitCode: number | undefined;
   readonly #container: string;
 
-  constructor({ metadata, spec, status }: PodObject) {
-    const [container] = status.containerStatuses ?? [];
-    this.name = metadata.name;
-    this.ip = status.podIP ?? "";
-    this.machine = spec.nodeName;
-    this.restarts = container?.restartCount ?? 0;
-    this.isReady = container?.ready ?? false;
-    this.exitCode = container?.lastState.terminated?.exitCode;
-    this.#container = container?.containerID?.replace("containerd://", "") ?? "";
+  constructor({ containerId, exitCode, ip, isContainerReady, name, node, restarts }: Pod) {
+    this.name = name;
+    this.ip = ip;
+    this.machine = node;
+    this.restarts = restarts;
+    this.isReady = isContainerReady;
+    this.exitCode = exitCode;
+    this.#container = containerId;
   }
 
   get node(): string {
@@ -169,9 +156,8 @@ export class Keepers implements AsyncDisposable {
   }
 
   async all(): Promise<readonly Keeper[]> {
-    const args = ["get", "pods", "-l", "app.kubernetes.io/name=keeper", "-o", "json"];
-    const { items } = JSON.parse(await this.namespace.kubectl(...args)) as { readonly items: readonly PodObject[] };
-    return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined).map((pod) => new Keeper(pod));
+    const pods = await podsOf({ app: "keeper", namespace: this.namespace });
+    return pods.filter(({ isGoing }) => !isGoing).map((pod) => new Keeper(pod));
   }
 
   async named(name: string): Promise<Keeper> {

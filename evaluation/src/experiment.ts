@@ -3,11 +3,12 @@ import { loadavg } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { eventually } from "../../e2e/eventually.ts";
 import { kubectl, say } from "../../e2e/kubernetes.ts";
+import type { App, Pod } from "../../e2e/pods.ts";
 import type { Fault } from "./faults.ts";
 import { measure } from "./measure.ts";
 import type { Cost, Run } from "./results.ts";
 import { rungsOf, type Standing } from "./rung.ts";
-import { type PodNow, podsOf, type Target } from "./target.ts";
+import { livePodsOf, type Target } from "./target.ts";
 import { machines, startVisitors, visitorsLog } from "./visitors.ts";
 
 const CALM_MS = 5_000;
@@ -25,7 +26,7 @@ export interface Experiment {
 export interface Prepared {
   readonly target: Target;
   readonly fault: Fault;
-  readonly victim: PodNow;
+  readonly victim: Pod;
   readonly before: Standing;
   readonly cpuBefore: number;
   readonly sinceMs: number;
@@ -76,7 +77,7 @@ export async function experiment(prepared: Prepared): Promise<Experiment> {
 
 /** The kubelet waits the longer, the oftener a container of a pod was restarted: nobody shall pay for the fault before. */
 async function freshPods(target: Target): Promise<void> {
-  if ((await podsOf(target)).some(({ restarts }) => restarts > 0)) await target.roll();
+  if ((await livePodsOf(target)).some(({ restarts }) => restarts > 0)) await target.roll();
   await untilWhole(target);
 }
 
@@ -86,7 +87,7 @@ async function untilWhole(target: Target): Promise<void> {
   await eventually(
     `the pods of ${target.name} are ready`,
     async () => {
-      const pods = await podsOf(target);
+      const pods = await livePodsOf(target);
       return pods.length > 0 && pods.every(({ isReady }) => isReady);
     },
     120_000,
@@ -94,13 +95,13 @@ async function untilWhole(target: Target): Promise<void> {
 }
 
 /** @returns the pod with the room. The visitors are on another machine, if that matters, and so is the archive. */
-async function beginVisit(target: Target, isApart: boolean): Promise<PodNow> {
+async function beginVisit(target: Target, isApart: boolean): Promise<Pod> {
   const all = await machines();
   for (let place = 0; place < VISITS; place++) {
     const node = all[place % all.length] ?? "";
     await startVisitors(target, node);
     const name = await target.roomPod();
-    const victim = (await podsOf(target)).find((pod) => pod.name === name);
+    const victim = (await livePodsOf(target)).find((pod) => pod.name === name);
     if (victim === undefined) continue;
     if (!isApart) return victim;
     if (victim.node !== node && !(await archiveIsMoved(target, victim.node))) return victim;
@@ -112,7 +113,7 @@ async function beginVisit(target: Target, isApart: boolean): Promise<PodNow> {
 /** What stands for a database is not what is cut off. */
 async function archiveIsMoved({ namespace }: Target, from: string): Promise<boolean> {
   const archive = { app: "newsroom-archive", namespace };
-  const [pod] = await podsOf(archive);
+  const [pod] = await livePodsOf(archive);
   if (pod?.node !== from) return false;
   await replaced({ ...archive, pod: pod.name }, [from]);
   return true;
@@ -120,7 +121,7 @@ async function archiveIsMoved({ namespace }: Target, from: string): Promise<bool
 
 /** Has a deployment of one pod on that machine; one of several has a pod there anyway. */
 async function move({ app, namespace }: Target, to: string): Promise<void> {
-  const [pod, ...others] = await podsOf({ app, namespace });
+  const [pod, ...others] = await livePodsOf({ app, namespace });
   if (pod === undefined || others.length > 0 || pod.node === to) return;
   await replaced(
     { app, namespace, pod: pod.name },
@@ -130,7 +131,7 @@ async function move({ app, namespace }: Target, to: string): Promise<void> {
 
 /** By a pod that is on none of these machines. */
 async function replaced(
-  { app, namespace, pod }: Pick<Target, "app" | "namespace"> & { readonly pod: string },
+  { app, namespace, pod }: App & { readonly pod: string },
   notOn: readonly string[],
 ): Promise<void> {
   await kubectl("cordon", ...notOn);
@@ -138,7 +139,7 @@ async function replaced(
     await namespace.kubectl("delete", "pod", pod, "--wait=false");
     await eventually(
       `${app} is elsewhere`,
-      async () => (await podsOf({ app, namespace })).some(({ isReady, node }) => isReady && !notOn.includes(node)),
+      async () => (await livePodsOf({ app, namespace })).some(({ isReady, node }) => isReady && !notOn.includes(node)),
       120_000,
     );
   } finally {
@@ -147,7 +148,7 @@ async function replaced(
 }
 
 async function standing(target: Target): Promise<Standing> {
-  const pods = await podsOf(target);
+  const pods = await livePodsOf(target);
   const room = await target.roomPod().catch(() => "");
   return {
     restarts: Object.fromEntries(pods.map(({ restarts, uid }) => [uid, restarts])),
@@ -156,7 +157,7 @@ async function standing(target: Target): Promise<Standing> {
   };
 }
 
-async function costOf(target: Target, pod: PodNow, cpuBefore: number, sinceMs: number): Promise<Cost> {
+async function costOf(target: Target, pod: Pod, cpuBefore: number, sinceMs: number): Promise<Cost> {
   const used = (await cpuSeconds(target, pod)) - cpuBefore;
   const seconds = (performance.now() - sinceMs) / 1_000;
   const status = await inPod(target, pod, "/proc/1/status");
@@ -164,15 +165,15 @@ async function costOf(target: Target, pod: PodNow, cpuBefore: number, sinceMs: n
     deployment: target.name,
     residentMiB: Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1_024),
     cpuPercent: Math.round((1_000 * used) / seconds) / 10,
-    startSeconds: (await podsOf(target)).find(({ uid }) => uid === pod.uid)?.startSeconds ?? 0,
+    startSeconds: (await livePodsOf(target)).find(({ uid }) => uid === pod.uid)?.startSeconds ?? 0,
   };
 }
 
-async function cpuSeconds(target: Target, pod: PodNow): Promise<number> {
+async function cpuSeconds(target: Target, pod: Pod): Promise<number> {
   // After the program's name, which may have spaces: user and system time are the 14th and 15th of all.
   const fields = (await inPod(target, pod, "/proc/1/stat")).split(") ")[1]?.split(" ") ?? [];
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS;
 }
 
-const inPod = ({ namespace }: Target, { name }: PodNow, file: string): Promise<string> =>
+const inPod = ({ namespace }: Target, { name }: Pod, file: string): Promise<string> =>
   namespace.kubectl("exec", name, "--", "cat", file);

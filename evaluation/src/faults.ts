@@ -1,8 +1,9 @@
 /** The faults. Each is done to the pod that has the chat's room, where there are several. */
 import { setTimeout as delay } from "node:timers/promises";
+import { type Pod, postPod } from "../../e2e/pods.ts";
 import { cutOff, killContainer, plugIn } from "./machine.ts";
 import type { Happened } from "./rung.ts";
-import { type PodNow, postPod, type Target } from "./target.ts";
+import type { Target } from "./target.ts";
 
 export interface Fault {
   readonly name: string;
@@ -15,7 +16,7 @@ export interface Fault {
   /** It befalls a machine: all victims have to be on one. */
   readonly isOfMachine?: boolean;
   /** Does it, and what it takes for it to be over. @returns what is worth telling. */
-  readonly inject: (target: Target, victim: PodNow) => Promise<readonly string[]>;
+  readonly inject: (target: Target, victim: Pod) => Promise<readonly string[]>;
 }
 
 const CRASH_LOOP_SECONDS = 20;

@@ -4,12 +4,12 @@
  */
 import { resolve } from "node:path";
 import { root, run } from "../../e2e/kubernetes.ts";
-import type { PodNow } from "./target.ts";
+import type { Pod } from "../../e2e/pods.ts";
 
 const program = process.env["EVALUATION_NODE"] ?? resolve(root, "../shared/kubernetes/node");
 
 /** As the kernel does when memory is short. */
-export async function killContainer({ containerId, node }: PodNow): Promise<void> {
+export async function killContainer({ containerId, node }: Pod): Promise<void> {
   await run(program, ["exec", node, "ctr", "-n", "k8s.io", "tasks", "kill", "--signal", "SIGKILL", containerId]);
 }
 

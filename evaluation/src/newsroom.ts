@@ -2,7 +2,8 @@
 import { type Deployment, deployArchive, deployNewsroom } from "../../e2e/deployment.ts";
 import { eventually } from "../../e2e/eventually.ts";
 import type { Namespace } from "../../e2e/kubernetes.ts";
-import { askPod, podsOf, postPod, type Refusal, ROOM_MS, type Target } from "./target.ts";
+import { askPod, postPod } from "../../e2e/pods.ts";
+import { livePodsOf, type Refusal, ROOM_MS, type Target } from "./target.ts";
 
 const replicas = { "newsroom-1": 1, "newsroom-3": 3 } as const;
 
@@ -55,7 +56,7 @@ class Newsroom implements Target {
 
   async roomPod(): Promise<string> {
     const look = async (): Promise<string | undefined> => {
-      const pods = (await podsOf(this)).filter(({ isReady }) => isReady);
+      const pods = (await livePodsOf(this)).filter(({ isReady }) => isReady);
       const reports = await Promise.all(
         pods.map(({ name }) =>
           askPod<{ readonly rooms: readonly { readonly room: string; readonly node: string }[] }>(
@@ -72,7 +73,7 @@ class Newsroom implements Target {
   }
 
   async supervisorRestarts(): Promise<number> {
-    const pods = (await podsOf(this)).filter(({ isReady }) => isReady);
+    const pods = (await livePodsOf(this)).filter(({ isReady }) => isReady);
     const trees = await Promise.all(
       pods.map(({ name }) =>
         askPod<{ readonly root: TreeNode }>(this.namespace, name, "/api/tree").catch(() => undefined),

@@ -2,7 +2,7 @@
 import { eventually } from "../../e2e/eventually.ts";
 import type { Namespace } from "../../e2e/kubernetes.ts";
 import { image } from "./image.ts";
-import { podsOf, type Refusal, ROOM_MS, type Target } from "./target.ts";
+import { livePodsOf, type Refusal, ROOM_MS, type Target } from "./target.ts";
 
 /** What is the same as in what `interlock deploy` writes, so that it makes no difference here. */
 const same = {
@@ -135,7 +135,7 @@ class PlainService implements Target {
   }
 
   async roomPod(): Promise<string> {
-    const look = async () => (await podsOf(this)).find(({ isReady }) => isReady)?.name;
+    const look = async () => (await livePodsOf(this)).find(({ isReady }) => isReady)?.name;
     return await eventually("a pod is ready", look, ROOM_MS);
   }
 
