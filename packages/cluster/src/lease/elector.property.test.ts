@@ -17,6 +17,7 @@ import {
   type LeaseRequest,
   leaseTiming,
   resigned,
+  returned,
   stopMsOf,
   stopped,
   tokenAt,
@@ -86,6 +87,8 @@ class Candidate {
   readonly setup: Setup;
   readonly name: string;
   life = 0;
+  /** What was asked for by an earlier one is answered to nobody. */
+  processes = 0;
   state: Election;
   /** The token by which it acts, until what it does has ended. */
   acting: number | undefined;
@@ -168,7 +171,7 @@ class World {
 
   send(candidate: Candidate, request: LeaseRequest): void {
     const { asked } = candidate.state;
-    const { setup, state } = candidate;
+    const { processes, setup, state } = candidate;
     const { candidate: id } = state;
     const given = setup.fates[candidate.fates++ % setup.fates.length] as Setup["fates"][number];
     const swift = (ms: number | undefined): number | undefined => (ms !== undefined && given.isSwift ? ms / 100 : ms);
@@ -176,18 +179,19 @@ class World {
     const backMs = this.mayLose ? swift(given.backMs) : 10;
     const number = asked?.number ?? 0;
     if (thereMs === undefined) {
-      if (backMs !== undefined) this.answer(candidate, id, backMs, (at) => failed(candidate.state, number, at));
+      if (backMs !== undefined) this.answer(candidate, processes, backMs, (at) => failed(candidate.state, number, at));
       return;
     }
     this.at(this.nowMs + thereMs, undefined, () => {
       const got = this.store.apply(id, request);
-      if (backMs !== undefined) this.answer(candidate, id, backMs, (at) => answered(candidate.state, number, got, at));
+      const take = (at: number): Election => answered(candidate.state, number, got, at);
+      if (backMs !== undefined) this.answer(candidate, processes, backMs, take);
     });
   }
 
-  answer(candidate: Candidate, id: string, afterMs: number, take: (localMs: number) => Election): void {
+  answer(candidate: Candidate, processes: number, afterMs: number, take: (localMs: number) => Election): void {
     this.at(this.nowMs + afterMs, candidate, () => {
-      if (candidate.id !== id) return;
+      if (candidate.processes !== processes) return;
       candidate.state = take(candidate.local(this.nowMs));
       this.turn(candidate);
     });
@@ -248,20 +252,27 @@ class World {
   }
 
   crash(candidate: Candidate): void {
+    candidate.processes++;
+    this.live(candidate, (id, localMs) => election(id, timing, localMs));
+  }
+
+  /** Another life begins. */
+  live(candidate: Candidate, begin: (id: string, localMs: number) => Election): void {
     candidate.life++;
     candidate.acting = undefined;
     candidate.stopAtMs = Number.POSITIVE_INFINITY;
-    candidate.state = election(candidate.id, timing, candidate.local(this.nowMs));
+    candidate.state = begin(candidate.id, candidate.local(this.nowMs));
     this.later(this.nowMs, candidate);
   }
 
   /** A planned stop: what it does has ended when the lease is released. */
-  resign(candidate: Candidate): void {
+  resign(candidate: Candidate, next: () => void): void {
     if (candidate.pausedUntilMs > this.nowMs) return;
-    const { release } = resigned(candidate.state);
+    const { election: last, release } = resigned(candidate.state);
+    candidate.state = last;
     candidate.acting = undefined;
     if (release !== undefined) this.store.apply(candidate.id, { type: "release", held: release });
-    this.crash(candidate);
+    next();
     for (const other of this.candidates) {
       if (other === candidate || other.pausedUntilMs > this.nowMs) continue;
       other.state = changed(other.state, other.local(this.nowMs));
@@ -287,6 +298,7 @@ const operation = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("crash"), who: fc.nat(2), ms: fc.constant(0) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("resign"), who: fc.nat(2), ms: fc.constant(0) }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("return"), who: fc.nat(2), ms: fc.constant(0) }) },
 );
 const setups = fc.array(setup, { minLength: 3, maxLength: 3 });
 const operations = fc.array(operation, { minLength: 1, maxLength: 40, size: "max" });
@@ -297,7 +309,10 @@ function runAll(world: World, all: readonly { type: string; who: number; ms: num
     if (type === "advance") world.advance(ms);
     if (type === "pause") world.pause(candidate, ms);
     if (type === "crash" && candidate.pausedUntilMs <= world.nowMs) world.crash(candidate);
-    if (type === "resign") world.resign(candidate);
+    if (type === "resign") world.resign(candidate, () => world.crash(candidate));
+    // As after a split: the process lives on, and hears what was asked for before.
+    if (type === "return")
+      world.resign(candidate, () => world.live(candidate, (id, localMs) => returned(candidate.state, id, localMs)));
   }
 }
 
@@ -340,6 +355,25 @@ describe("whatever the clocks, the network, pauses and crashes", () => {
       { numRuns: 300 },
     );
   });
+});
+
+test("a term that was asked for before a candidate resigned is none of its own when it returns", () => {
+  const timing = leaseTiming({ durationMs: 15_000 });
+  const none = { granted: false, record: undefined };
+  /** Asks for the lease, and what the answer is to be given to. */
+  const asking = (state: Election, nowMs: number): Election => {
+    const { election: reading } = decide(state, nowMs);
+    const { election: acquiring, request } = decide(answered(reading, reading.requests, none, nowMs), nowMs);
+    expect(request?.type).toBe("acquire");
+    return acquiring;
+  };
+  const before = asking(election("a/0", timing, 0), 0);
+  // Others see it held from now on, and take it over at 15 000.
+  const granted = { granted: true, record: { holder: "a/0", token: 1, durationMs: 15_000, version: "1" } };
+  const again = asking(returned(resigned(before).election, "a/1", 14_000), 14_000);
+  const late = answered(again, before.asked?.number ?? 0, granted, 14_100);
+  expect(late).toEqual(again); // It waits for its own.
+  expect(tokenAt(late, 15_000)).toBeUndefined();
 });
 
 test("who abstains asks for nothing but a look, and not more often than others do", () => {

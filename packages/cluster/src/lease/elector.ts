@@ -179,6 +179,11 @@ export function resigned(state: Election): { readonly election: Election; readon
   return { election, release: state.held?.record };
 }
 
+/** A candidate again after it has resigned, by another name. Numbers go on: what answers an earlier question answers none of its own. */
+export function returned({ requests, timing }: Election, candidate: string, nowMs: number): Election {
+  return { ...election(candidate, timing, nowMs), requests };
+}
+
 /** From now on it is no candidate: whatever it holds it keeps, and takes nothing else. */
 export function abstaining(state: Election): Election {
   return { ...state, abstains: true };

@@ -43,6 +43,7 @@ import {
   type LeaseRequest,
   type LeaseTiming,
   resigned,
+  returned,
   stopMsOf,
   stopped,
 } from "../lease/elector.ts";
@@ -164,7 +165,7 @@ export const SingletonChild: Child = genServer({
         return withdrawn(state, message.done);
       case "joined":
         if (mayNot(state.node) || !state.isWithdrawn) return noreply(state);
-        state.standing.election = election(candidateName(state.node), state.plan.timing, now);
+        state.standing.election = returned(state.standing.election, candidateName(state.node), now);
         return noreply(advance({ ...state, isWithdrawn: false }, (known) => known));
       case "EXIT":
         return state.term !== undefined && message.from === state.term.pid

@@ -1,9 +1,9 @@
 import { exit, genServer, local, noreply, remote, reply, type SupervisorRef, self, supervisor } from "@interlock/core";
 import { describe, expect, test } from "vitest";
 
-import type { Lease, Leases } from "../lease/lease.ts";
+import type { Lease, LeaseRecord, Leases } from "../lease/lease.ts";
 import { memoryLeases } from "../lease/memory-leases.ts";
-import { standDown } from "../node/attached.ts";
+import { resumeUnique, standDown, suspendUnique } from "../node/attached.ts";
 import { TestCluster, type TestNode } from "../node/nodes.fixture.ts";
 import { singleton } from "./singleton.ts";
 import { VirtualTime } from "./virtual-time.fixture.ts";
@@ -184,6 +184,31 @@ describe("a singleton", () => {
     await time.settle();
     expect(await a.leases.lease("bank").read()).toMatchObject({ holder: undefined, token: 2 });
     expect(ledger).toMatchObject({ running: 0, tokens: [1] });
+  });
+
+  test("that was granted before its node was cut off does not run by that grant when it is heard of after it is back", async () => {
+    const { all, cluster, time } = await sites(["a", "b"]);
+    await using _ = cluster;
+    const [a, b] = all as [Site, Site];
+    const lease = a.leases.lease("bank");
+    const { promise: grants, resolve: tell } = Promise.withResolvers<void>();
+    b.leases.grants = grants;
+    await a.run(() => a.top.stop()); // Now b asks for it, and again later: each time it has looked twice.
+    await time.settle();
+    await b.run(() => suspendUnique(b.local));
+    const granted = (await lease.read()) as LeaseRecord;
+    expect(granted).toMatchObject({ holder: expect.stringContaining("b@"), token: 2 });
+    await lease.release(granted);
+    const other = await lease.acquire({ holder: "operator", durationMs: 15_000 }, await lease.read());
+    await b.run(() => resumeUnique(b.local));
+    await time.settle();
+    await lease.release(other.record as LeaseRecord);
+    await time.settle();
+    expect(await lease.read()).toMatchObject({ holder: expect.stringContaining("b@"), token: 4 });
+    tell(); // Of both.
+    await time.settle();
+    expect(await b.call()).toBe(b.name);
+    expect(ledger).toMatchObject({ running: 1, mostRunning: 1, tokens: [1, 4] });
   });
 
   test("whose node dies runs on another once the lease has run out, and until then calls say so", async () => {
