@@ -50,6 +50,7 @@ export async function deploy(options: DeployOptions, terminal: Terminal): Promis
   const connection = await terminal.connect(options.context);
   const { api } = connection;
   const namespace = options.namespace ?? api.namespace;
+  const place = { app: app.name, namespace };
   const progress = new Progress(terminal.talk, options.plain === true);
   const say = (line: string): void => progress.step(line);
   const { talk } = terminal;
@@ -64,7 +65,7 @@ export async function deploy(options: DeployOptions, terminal: Terminal): Promis
       // Before the lock, which lies in it.
       if (options.createNamespace === true) await applyNamespace(api, namespace, told);
       const objects = render(app, { image, namespace });
-      const ready = await whileLocked(api, { app: app.name, namespace, say, signal: interrupted }, async (signal) => {
+      const rolledOut = await whileLocked(api, { ...place, say, signal: interrupted }, async (signal) => {
         await applyAll(api, objects, {
           cluster: app.cluster ?? app.name,
           tls: app.tls,
@@ -74,18 +75,18 @@ export async function deploy(options: DeployOptions, terminal: Terminal): Promis
         });
         if (!options.wait) return undefined;
         return followRollout(connection, {
-          app: app.name,
-          namespace,
+          ...place,
           timeoutMs,
           signal,
           moved: (state) => progress.now(lineOf(state, talk)),
           away: (problem) => progress.now(`${signs.waiting(talk)} ${problem}`),
-          ...(options.watch === true && { looked: watcher(connection, { app: app.name, namespace }, terminal) }),
+          ...(options.watch === true && { looked: watcher(terminal) }),
         });
       });
+      const ready = rolledOut?.rollout.ready;
       progress.end();
       if (ready !== undefined) say(`${signs.good(talk)} ${app.name}: ${ready} of ${app.replicas} pods are ready`);
-      const done = { app: app.name, namespace, image, replicas: app.replicas, ready, applied };
+      const done = { ...place, image, replicas: app.replicas, ready, applied };
       await answer(done, format, terminal.out, () => "");
     });
   } finally {

@@ -1,13 +1,12 @@
 /** `interlock status`: how the application on Kubernetes is, once or as it changes. */
 import { nodeRuntime } from "@interlock/core";
-import { isKubernetesError } from "@interlock/kubernetes";
 import { type AppState, appState, type PodState } from "../inspect/app-state.ts";
-import { type AppPlace, readApp } from "../inspect/read-app.ts";
+import { isPassing, readApp } from "../inspect/read-app.ts";
 import { whichApp } from "../inspect/which-app.ts";
 import { coloured, signs } from "../ui/colour.ts";
 import { answer, formatOf } from "../ui/output.ts";
 import { age, table } from "../ui/table.ts";
-import type { Connection, Terminal, TextStream } from "../ui/terminal.ts";
+import type { Terminal, TextStream } from "../ui/terminal.ts";
 import { exitCodes } from "./exit-code.ts";
 
 export interface StatusOptions {
@@ -21,8 +20,6 @@ export interface StatusOptions {
 }
 
 const LOOK_MS = 1_000;
-/** What an API server that is restarted, or has too much to do, answers for a while. */
-const passing = ["INTERLOCK_KUBERNETES_UNREACHABLE", "INTERLOCK_KUBERNETES_THROTTLED"] as const;
 /** Back to the first line, and nothing below it. */
 const AGAIN = "\u001B[H\u001B[J";
 
@@ -50,7 +47,7 @@ export async function status(named: string | undefined, options: StatusOptions, 
         await new Promise<void>((resolve) => void api.runtime.timers.set(() => resolve(), LOOK_MS));
         state = await look().catch((error: unknown) => {
           // Whoever watches a rollout wants to see the rest of it.
-          if (!isKubernetesError(error, ...passing)) throw error;
+          if (!isPassing(error)) throw error;
           terminal.talk.write(`${signs.waiting(terminal.talk)} ${error.message}\n`);
           return state;
         });
@@ -63,10 +60,9 @@ export async function status(named: string | undefined, options: StatusOptions, 
 }
 
 /** Shows the application to whoever waits for something else: drawn anew on a terminal, else a line for each change. */
-export function watcher(connection: Connection, place: AppPlace, { talk }: Terminal): () => Promise<void> {
+export function watcher({ talk }: Terminal): (state: AppState) => void {
   let before = "";
-  return async () => {
-    const state = appState(await readApp(connection, place));
+  return (state) => {
     const line = lineOf(state);
     if (talk.isTTY === true) talk.write(`${AGAIN}${drawn(state, talk)}`);
     else if (line !== before) talk.write(`${line}\n`);

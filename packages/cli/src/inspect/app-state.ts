@@ -4,11 +4,15 @@ import { type Deployment, type Pod, type RolloutState, rolloutState } from "../d
 
 export type ReplicaSet = KubernetesType<"apps/v1", "ReplicaSet">;
 
-/** All that is read of an application. */
-export interface AppFacts {
+/** What the API server has of an application. */
+export interface AppObjects {
   readonly deployment: Deployment;
   readonly replicaSets: readonly ReplicaSet[];
   readonly pods: readonly Pod[];
+}
+
+/** All that is read of an application. */
+export interface AppFacts extends AppObjects {
   /** What pods say of themselves, by their names; those that could not be asked are missing. */
   readonly said: ReadonlyMap<string, PodSaid>;
 }
