@@ -8,20 +8,12 @@
  *     for (const { name, ip } of await proof.pods()) …
  *     proof.logs.lines                        // of all its pods, also of those that are gone, each with its time
  */
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { parse, stringify } from "yaml";
+import { type AppFile, readApp, type SpecChanges, writeApp } from "./app-file.ts";
 import { eventually } from "./eventually.ts";
 import { image } from "./images.ts";
-import { interlock, type Namespace, root, say } from "./kubernetes.ts";
+import { interlock, type Namespace, say } from "./kubernetes.ts";
 import { PodLogs } from "./pod-logs.ts";
 import { askPod, type Pod, podsOf } from "./pods.ts";
-
-/** Of `spec` in interlock.yaml: what is to be otherwise. */
-export type SpecChanges = Readonly<Record<string, unknown>> & {
-  readonly env?: Readonly<Record<string, string>>;
-};
 
 export const deployProof = (namespace: Namespace, changes: SpecChanges = {}): Promise<Deployment> =>
   Deployment.make(
@@ -50,11 +42,6 @@ interface What {
   readonly versionVariable: string;
 }
 
-interface AppFile {
-  readonly metadata: { readonly name: string };
-  readonly spec: Readonly<Record<string, unknown>> & { readonly env?: Readonly<Record<string, string>> };
-}
-
 export class Deployment implements AsyncDisposable {
   readonly name: string;
   readonly logs: PodLogs;
@@ -75,7 +62,7 @@ export class Deployment implements AsyncDisposable {
 
   /** Deploys it and follows the rollout to its end. */
   static async make(namespace: Namespace, what: What, changes: SpecChanges): Promise<Deployment> {
-    const app = parse(await readFile(join(root, what.file), "utf8")) as AppFile;
+    const app = await readApp(what.file);
     // What follows its pods keeps the program running: it ends with a rollout that failed.
     await using unready = new AsyncDisposableStack();
     const deployment = unready.use(new Deployment(namespace, what, app, changes));
@@ -89,11 +76,8 @@ export class Deployment implements AsyncDisposable {
     const startMs = performance.now();
     const { changes = {}, isFollowed = true } = options;
     this.#version++;
-    const version = { [this.#what.versionVariable]: String(this.#version) };
-    const env = { ...this.#app.spec.env, ...this.#changes.env, ...changes.env, ...version };
-    const folder = await mkdtemp(join(tmpdir(), "interlock-e2e-app-"));
-    const file = join(folder, "interlock.yaml");
-    await writeFile(file, stringify({ ...this.#app, spec: { ...this.#app.spec, ...this.#changes, ...changes, env } }));
+    const version = { env: { [this.#what.versionVariable]: String(this.#version) } };
+    const file = await writeApp(this.#app, [this.#changes, changes, version]);
     const followed = isFollowed ? ["--timeout", "240"] : ["--no-wait"];
     await interlock("deploy", "-f", file, "-n", this.#namespace.name, "--image", this.#what.image, ...followed);
     const tookMs = performance.now() - startMs;

@@ -1,16 +1,11 @@
 /** The application keeper on Kubernetes, in a namespace of its own, and what can be asked of its pods. */
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { readApp, writeApp } from "../app-file.ts";
 import { eventually } from "../eventually.ts";
 import { image } from "../images.ts";
 import { interlock, type Namespace, namespaceFor } from "../kubernetes.ts";
 import { type Pod, podsOf } from "../pods.ts";
 import type { Ledger } from "./ledger.ts";
 import { machine, pidOfContainer } from "./machines.ts";
-
-const file = fileURLToPath(new URL("../apps/keeper/interlock.yaml", import.meta.url));
 
 /** What a pod says of itself. */
 export interface State {
@@ -121,11 +116,9 @@ export class Keepers implements AsyncDisposable {
 
   /** Three of them, in a namespace of their own. */
   static async deploy(test: string, ledger: Ledger): Promise<Keepers> {
-    const copy = join(await mkdtemp(join(tmpdir(), "keeper-")), "interlock.yaml");
-    const text = await readFile(file, "utf8");
-    await writeFile(copy, text.replace("http://127.0.0.1:1", ledger.url));
+    const file = await writeApp(await readApp("e2e/apps/keeper/interlock.yaml"), [{ env: { LEDGER: ledger.url } }]);
     await using unready = new AsyncDisposableStack();
-    const keepers = unready.use(new Keepers(await namespaceFor(test), copy));
+    const keepers = unready.use(new Keepers(await namespaceFor(test), file));
     await keepers.setPassword("open sesame");
     await keepers.interlock("deploy", "--image", image.keeper, "--timeout", "120");
     await keepers.oneCluster(3);
