@@ -1,8 +1,8 @@
 /**
  * `mesh/1` of `bb_dist.erl`: so many nodes, each a process of the operating system, on their way from none to all
  * connections. There `global` brings them about, once one node has connected to each; here each node is told the names
- * (`mesh_full`), or they are a cluster and find each other through the name server (`cluster_full`), which then is agreed on
- * its members as well. Measured from the moment at which all are told to begin.
+ * (`mesh_full`), or they join a cluster and find each other through the name server (`cluster_full`); that they agree on its
+ * members is not waited for. Measured from the moment at which all are told to begin.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
