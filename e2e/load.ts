@@ -64,13 +64,13 @@ interface LoadPod {
   readonly image: string;
   /** In the image. */
   readonly program: string;
-  readonly variables: Readonly<Record<string, string | number>>;
-  /** The machine it is to run on. */
-  readonly nodeName?: string;
+  readonly variables?: Readonly<Record<string, string | number>>;
+  /** The machine it is to run on. Default: any. */
+  readonly nodeName?: string | undefined;
 }
 
 /** A pod that runs a program of clients. */
-export function loadPod({ image: from, name, nodeName, program, variables }: LoadPod): object {
+export function loadPod({ image: from, name, nodeName, program, variables = {} }: LoadPod): object {
   return {
     apiVersion: "v1",
     kind: "Pod",

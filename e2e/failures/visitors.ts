@@ -2,6 +2,7 @@
 import type { Tally, Visit } from "../apps/keeper/src/visitors.ts";
 import { eventually } from "../eventually.ts";
 import { image } from "../images.ts";
+import { loadPod } from "../load.ts";
 import type { Keepers } from "./keepers.ts";
 
 export type Tallies = Readonly<Record<string, Tally>>;
@@ -15,28 +16,12 @@ export class Visitors {
 
   /** `machine`: where their pod is. Default: anywhere. */
   static async come({ namespace }: Keepers, visit: Visit, machine?: string): Promise<Visitors> {
-    await namespace.apply({
-      apiVersion: "v1",
-      kind: "Pod",
-      metadata: { name: "visitors" },
-      spec: {
-        ...(machine !== undefined && { nodeName: machine }),
-        terminationGracePeriodSeconds: 0,
-        securityContext: { runAsNonRoot: true, runAsUser: 1_000, seccompProfile: { type: "RuntimeDefault" } },
-        containers: [
-          {
-            name: "visitors",
-            image: image.keeper,
-            command: ["node", "src/visitors.ts"],
-            securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
-          },
-        ],
-      },
-    });
+    const program = "src/visitors.ts";
+    await namespace.apply(loadPod({ name: "visitors", image: image.keeper, program, nodeName: machine }));
     const ip = await eventually("the visitors' pod runs", async () => {
       const phase = "jsonpath={.status.phase} {.status.podIP}";
       const [running, at] = (await namespace.kubectl("get", "pod", "visitors", "-o", phase)).split(" ");
-      return running === "Running" ? at : undefined;
+      return running === "Running" && at !== "" && at;
     });
     const visitors = new Visitors(`http://${ip}:8081`);
     await eventually("the visitors are there", () => visitors.counts());
