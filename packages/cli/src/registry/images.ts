@@ -1,5 +1,6 @@
 /** Images from a registry and to one. */
 
+import { nodeRuntime, type Runtime } from "@interlock/core";
 import { CliError } from "../errors.ts";
 import { type Base, baseOf, blobIn, type Descriptor, type Image, types } from "../release/image.ts";
 import { credentialsFor } from "./credentials.ts";
@@ -24,12 +25,14 @@ export interface PullOptions {
   readonly architecture?: string;
   /** Told of each part that is fetched. */
   readonly fetched?: (digest: string, bytes: number) => void;
+  readonly runtime?: Pick<Runtime, "clock" | "timers">;
 }
 
 /** **Errors** `INTERLOCK_REGISTRY`; `INTERLOCK_RELEASE` when it is none for this kind of machine. */
 export async function pullBase(image: ImageReference, options: PullOptions = {}): Promise<Base> {
-  const { architecture = architectures[process.arch] ?? process.arch, fetched } = options;
-  const registry = new Registry({ image, credentials: await credentialsFor(image.registry), scope: "pull" });
+  const { architecture = architectures[process.arch] ?? process.arch, fetched, runtime = nodeRuntime } = options;
+  const credentials = await credentialsFor(image.registry);
+  const registry = new Registry({ image, credentials, scope: "pull", runtime });
   let manifest = await registry.manifest(image.reference, [...indexes, ...manifests]);
   if ((indexes as readonly string[]).includes(manifest.mediaType)) {
     const { manifests: all } = parsed<{ readonly manifests: readonly IndexEntry[] }>(manifest.bytes);
@@ -57,8 +60,10 @@ export async function pushImage(
   to: ImageReference,
   { base, config, layer, manifest }: Image,
   sent: (digest: string, bytes: number, isNew: boolean) => void,
+  runtime: Pick<Runtime, "clock" | "timers"> = nodeRuntime,
 ): Promise<string> {
-  const registry = new Registry({ image: to, credentials: await credentialsFor(to.registry), scope: "pull,push" });
+  const credentials = await credentialsFor(to.registry);
+  const registry = new Registry({ image: to, credentials, scope: "pull,push", runtime });
   const parts = [...base.layers.map(({ digest }) => ({ digest, bytes: blobIn(base, digest) })), layer, config];
   // The manifest last: until then nobody sees anything of it.
   for (const part of parts) sent(part.digest, part.bytes.length, await registry.push(part));

@@ -83,6 +83,11 @@ export class MemoryRegistry implements TestRegistry {
   readonly blobs = new Map<string, Buffer>();
   readonly manifests = new Map<string, { readonly type: string; readonly bytes: Buffer }>();
   readonly requests: string[] = [];
+  /** What it answers the next requests of that method with, instead of doing them. */
+  readonly busy: { readonly method: string; readonly status: number; readonly retryAfter?: string }[] = [];
+  /** Uploads that have begun. */
+  readonly #sessions = new Set<string>();
+  #begun = 0;
   readonly #server = createServer((request, response) => void this.#handle(request, response));
   readonly #token = "a token";
 
@@ -115,6 +120,13 @@ export class MemoryRegistry implements TestRegistry {
       response.writeHead(401, { "www-authenticate": realm }).end("{}");
       return;
     }
+    const refusal = this.busy.findIndex(({ method }) => method === request.method);
+    if (refusal !== -1) {
+      const [{ retryAfter, status } = { status: 500 }] = this.busy.splice(refusal, 1);
+      this.#sessions.delete(url.pathname);
+      response.writeHead(status, retryAfter === undefined ? {} : { "retry-after": retryAfter }).end("too much to do");
+      return;
+    }
     this.#answer(request.method ?? "", url, request.headers["content-type"] ?? "", body, response);
   }
 
@@ -123,9 +135,12 @@ export class MemoryRegistry implements TestRegistry {
     const unknown = (code: string): void =>
       void response.writeHead(404).end(JSON.stringify({ errors: [{ code, message: "it is not here" }] }));
     if (method === "POST" && name === "uploads/") {
+      const session = `/v2/team/bank/blobs/uploads/${++this.#begun}`;
+      this.#sessions.add(session);
       // Relative, and with a query of its own: both are allowed.
-      response.writeHead(202, { location: "/v2/team/bank/blobs/uploads/1?state=x" }).end();
+      response.writeHead(202, { location: `${session}?state=x` }).end();
     } else if (method === "PUT" && kind === "blobs") {
+      if (!this.#sessions.delete(url.pathname)) return unknown("BLOB_UPLOAD_UNKNOWN");
       const digest = url.searchParams.get("digest") ?? "";
       if (url.searchParams.get("state") !== "x" || digestOf(body) !== digest) return unknown("BLOB_UPLOAD_INVALID");
       this.blobs.set(digest, body);

@@ -2,6 +2,7 @@
  * A registry of images, over HTTP.
  * @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md
  */
+import type { Runtime } from "@interlock/core";
 import type { CliError } from "../errors.ts";
 import { within } from "../reach/limit.ts";
 import { type Blob, digestOf } from "../release/layer.ts";
@@ -9,12 +10,25 @@ import { basic, bearerToken, challengeIn } from "./authorization.ts";
 import type { Credentials } from "./credentials.ts";
 import { registryFailure } from "./failure.ts";
 import type { ImageReference } from "./reference.ts";
+import { asOftenAsItSays } from "./retry-after.ts";
 
 export interface RegistryOptions {
   readonly image: ImageReference;
   readonly credentials: Credentials | undefined;
   /** What is asked for rights: to pull alone, or to push as well. */
   readonly scope: "pull" | "pull,push";
+  readonly runtime: Pick<Runtime, "clock" | "timers">;
+}
+
+interface Request {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+}
+
+interface Asked {
+  /** `GET /v2/team/bank/manifests/1.4.0` */
+  readonly what: string;
+  readonly answer: Response;
 }
 
 export interface Fetched {
@@ -58,14 +72,17 @@ export class Registry {
   async push({ bytes, digest }: Blob): Promise<boolean> {
     const found = await this.#ask("HEAD", `blobs/${digest}`, {}, [404]);
     if (found.status === 200) return false;
-    const begun = await this.#ask("POST", "blobs/uploads/", { headers: { "content-length": "0" } });
-    await begun.arrayBuffer();
-    const location = begun.headers.get("location");
-    if (location === null) throw this.#failure("POST blobs/uploads/", "it has not said where to send it", begun.status);
-    const to = new URL(location, this.#base);
-    to.searchParams.set("digest", digest);
-    const headers = { "content-type": "application/octet-stream" };
-    const sent = await this.#ask("PUT", to.href, { headers, body: bytes });
+    const sent = await this.#patiently(async () => {
+      const begun = await this.#send("POST", "blobs/uploads/", { headers: { "content-length": "0" } });
+      if (!begun.answer.ok) return begun;
+      await begun.answer.arrayBuffer();
+      const location = begun.answer.headers.get("location");
+      if (location === null) throw this.#failure(begun.what, "it has not said where to send it", begun.answer.status);
+      const to = new URL(location, this.#base);
+      to.searchParams.set("digest", digest);
+      // Never again by itself: where it was to be sent to may be gone with the first attempt.
+      return this.#send("PUT", to.href, { headers: { "content-type": "application/octet-stream" }, body: bytes });
+    });
     await sent.arrayBuffer();
     return true;
   }
@@ -79,12 +96,19 @@ export class Registry {
     await answer.arrayBuffer();
   }
 
-  async #ask(
-    method: string,
-    path: string,
-    { body, headers = {} }: { readonly headers?: Readonly<Record<string, string>>; readonly body?: Uint8Array },
-    also: readonly number[] = [],
-  ): Promise<Response> {
+  #ask(method: string, path: string, request: Request, also: readonly number[] = []): Promise<Response> {
+    return this.#patiently(() => this.#send(method, path, request), also);
+  }
+
+  /** `attempt` may be made several times, each from its beginning. */
+  async #patiently(attempt: () => Promise<Asked>, also: readonly number[] = []): Promise<Response> {
+    const { answer, what } = await asOftenAsItSays(this.#options.runtime, attempt);
+    if (answer.ok || also.includes(answer.status)) return answer;
+    throw this.#failure(what, problemIn(await answer.text(), answer), answer.status);
+  }
+
+  /** Once, but for having to say who asks. */
+  async #send(method: string, path: string, { body, headers = {} }: Request): Promise<Asked> {
     const url = new URL(path, this.#base);
     const what = `${method} ${url.pathname}`;
     const once = (): Promise<Response> =>
@@ -103,14 +127,11 @@ export class Registry {
         const { cause: deeper, message } = cause as Error;
         throw this.#failure(what, deeper instanceof Error ? deeper.message : message, undefined, cause);
       });
-    let answer = await once();
-    if (answer.status === 401) {
-      await answer.arrayBuffer();
-      this.#authorization = await this.#authorize(what, answer.headers.get("www-authenticate"));
-      answer = await once();
-    }
-    if (answer.ok || also.includes(answer.status)) return answer;
-    throw this.#failure(what, problemIn(await answer.text(), answer), answer.status);
+    const answer = await once();
+    if (answer.status !== 401) return { what, answer };
+    await answer.arrayBuffer();
+    this.#authorization = await this.#authorize(what, answer.headers.get("www-authenticate"));
+    return { what, answer: await once() };
   }
 
   async #authorize(what: string, header: string | null): Promise<string> {
