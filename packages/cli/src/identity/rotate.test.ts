@@ -18,17 +18,45 @@ describe.each(["cookie", "certificates"] as const)("the %s of a cluster that run
     expect(cluster.said.join("\n")).not.toContain(shownBy(after));
   });
 
-  test("is not changed further while a pod says that it has the old one; called again it goes on", async () => {
-    const cluster = new Cluster(what);
-    await cluster.start(["a", "b"]);
-    cluster.lag.set("b", "never");
-    const error: unknown = await cluster.rotate().catch((given: unknown) => given);
-    expect(error).toMatchObject({ code: "INTERLOCK_ROTATION_STALLED", details: { behind: ["b"], what } });
-    expect(takenBy(await cluster.secret())).toHaveLength(2);
-    cluster.lag.set("b", 2);
-    await cluster.rotate();
-    expect(cluster.said).toContainEqual(expect.stringContaining("going on with what was begun"));
-    expect(takenBy(await cluster.secret())).toHaveLength(1);
+  test.each(["the old one is shown", "the new one is shown", "only the new one is left"])(
+    "is not changed further while a pod does not know that %s; called again it goes on there",
+    async (step) => {
+      const cluster = new Cluster(what);
+      await cluster.start(["a", "b"]);
+      const stall = (line: string): void => void (line.startsWith(step) && cluster.lag.set("b", "never"));
+      const error: unknown = await cluster.rotate({ say: stall, stepMs: 60_000 }).catch((given: unknown) => given);
+      expect(error).toMatchObject({ code: "INTERLOCK_ROTATION_STALLED", details: { behind: ["b"], what } });
+      const known = await cluster.known();
+      cluster.lag.set("b", 2);
+      await cluster.rotate();
+      expect(cluster.said[0]).toMatch(new RegExp(`^going on with what was begun: ${step}`));
+      // Nothing newer than what was begun.
+      expect(known).toContain(shownBy(await cluster.secret()));
+      expect(takenBy(await cluster.secret())).toHaveLength(1);
+      expect(cluster.refusals).toEqual([]);
+    },
+  );
+
+  test("is changed once when it was broken off at any of its writings, and called again", async () => {
+    for (let at = 1, isBroken = true; isBroken; at++) {
+      const cluster = new Cluster(what);
+      await cluster.start(["a", "b"]);
+      const before = await cluster.known();
+      let writings = 0;
+      cluster.server.fault = ({ method }) => (method === "PUT" && ++writings === at ? "refused" : undefined);
+      isBroken = await cluster.rotate().then(
+        () => false,
+        () => true,
+      );
+      const begun = (await cluster.known()).filter((one) => !before.includes(one));
+      if (isBroken) await cluster.rotate();
+      const after = await cluster.secret();
+      expect(begun.length === 0 || begun.includes(shownBy(after))).toBe(true);
+      expect(before).not.toContain(shownBy(after));
+      expect(takenBy(after)).toEqual([shownBy(after)]);
+      expect(cluster.refusals).toEqual([]);
+      if (!isBroken) expect(at).toBe(what === "cookie" ? 5 : 8);
+    }
   });
 
   test("is changed by one of two who do so at once, and the other has overwritten nothing", async () => {

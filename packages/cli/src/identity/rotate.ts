@@ -3,7 +3,7 @@ import { CliError } from "../errors.ts";
 import { askPod } from "../inspect/read-app.ts";
 import { kindsIn } from "../kinds.ts";
 import type { Connection } from "../ui/terminal.ts";
-import { nextStep, type Rotation, type Seen, spread } from "./rotation.ts";
+import { begin, nextStep, type Rotation, type Seen, spread } from "./rotation.ts";
 import { authorityStore, cookieStore, type Store } from "./rotation-store.ts";
 import { type ClusterPlace, newVersion } from "./secrets.ts";
 
@@ -37,20 +37,21 @@ export function rotate(connection: Connection, options: RotateOptions): Promise<
 }
 
 async function turn<T, S>(connection: Connection, options: RotateOptions, store: Store<T, S>): Promise<void> {
-  let { rotation, stored } = await store.read();
+  const { say, signal } = options;
+  const { rotation, stored: read } = await store.read();
   const isBegun = rotation.step !== "settled";
-  if (isBegun) options.say(`going on with what was begun: ${said(rotation.step)}`);
-  for (let again = isBegun; ; again = false) {
-    if (!again) {
-      const fresh = rotation.step === "settled" ? await store.fresh() : undefined;
-      rotation = nextStep(rotation, () => fresh as T);
-    }
-    // Anew also where one goes on: it may have been broken off before its second Secret was written.
+  if (isBegun) say(`going on with what was begun: ${said(rotation.step)}`);
+  // One that goes on takes its step anew: it may have been broken off before the second Secret of it was written.
+  let step = isBegun ? rotation : begin(rotation.current, await store.fresh());
+  for (let stored = read; ; ) {
+    signal?.throwIfAborted();
     const version = newVersion();
-    stored = await store.write(rotation, version, stored);
-    options.say(`${said(rotation.step)}; it takes up to two minutes to reach all pods`);
+    stored = await store.write(step, version, stored);
+    say(`${said(step.step)}; it takes up to two minutes to reach all pods`);
     await untilSpread(connection, options, version);
-    if (rotation.step === "settled") return;
+    const next = nextStep(step);
+    if (next.step === "settled") return void (await store.write(next, version, stored));
+    step = next;
   }
 }
 

@@ -44,6 +44,13 @@ export class Cluster {
     return textsOf(await this.api.get(of, names[this.what]));
   }
 
+  /** All that there is of what is changed, mounted or not. */
+  async known(): Promise<readonly string[]> {
+    if (this.what === "cookie") return takenBy(await this.secret());
+    const { "tls.crt": current = "", "next.crt": fresh } = textsOf(await this.api.get(of, "shop-authority"));
+    return [current, ...(fresh === undefined ? [] : [fresh])].map(subjectOf);
+  }
+
   /** Every look is a second, and passes at once. */
   connection(through: Through = (request) => request()): Connection {
     const { runtime } = this.api;

@@ -75,6 +75,8 @@ export function authorityStore(api: KubernetesApi, options: StoreOptions): Store
       const kept = secretOf(names.authority, options, authorityTexts(rotation), { step: rotation.step, type });
       // First: a certificate of an authority that nobody knows any more could not be renewed.
       const authority = await replace(api, options, stored.authority, kept);
+      // That is a mark: pods have what they need since the step before.
+      if (rotation.step === "settled") return { ...stored, authority };
       const before = textsOf(stored.mounted);
       const texts = await certificateTexts(rotation, options, { before, nowMs: nowMs(), version });
       const shown = secretOf(names.tls, options, texts, { type });

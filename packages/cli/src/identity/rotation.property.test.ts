@@ -1,12 +1,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { identityOf, nextStep, type Rotation, spread } from "./rotation.ts";
+import { begin, identityOf, nextStep, type Rotation, spread } from "./rotation.ts";
 
 /** A rotation and what it becomes by `steps`. */
 function walk(steps: number): readonly Rotation<number>[] {
   let made = 0;
   const rotations: Rotation<number>[] = [{ step: "settled", current: made }];
-  for (let at = 0; at < steps; at++) rotations.push(nextStep(rotations.at(-1) as Rotation<number>, () => ++made));
+  for (let at = 0; at < steps; at++) {
+    const last = rotations.at(-1) as Rotation<number>;
+    rotations.push(last.step === "settled" ? begin(last.current, ++made) : nextStep(last));
+  }
   return rotations;
 }
 
@@ -30,13 +33,15 @@ test("a node that is two steps behind is refused somewhere: so no step is taken 
   expect(settled?.taken).not.toContain(trusted?.shown);
 });
 
-test("three steps lead from one to the next, and the one of before is forgotten", () => {
-  expect(walk(3).map(identityOf)).toEqual([
+test("three steps lead from one to the next, the one of before is forgotten, and the end is told from the last step", () => {
+  expect(walk(4).map(identityOf)).toEqual([
     { shown: 0, taken: [0] },
     { shown: 0, taken: [0, 1] },
     { shown: 1, taken: [1, 0] },
     { shown: 1, taken: [1] },
+    { shown: 1, taken: [1] },
   ]);
+  expect(walk(5).map(({ step }) => step)).toEqual(["settled", "trusted", "shown", "settling", "settled", "trusted"]);
 });
 
 test("all is spread when every pod has said so, or could not be asked for long enough; never with one that has another", () => {

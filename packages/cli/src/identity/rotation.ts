@@ -4,13 +4,16 @@
  * of them take what the other shows. Pure.
  */
 
+/** `settled`: there is one, and all nodes know it. */
+export type Rotation<T> = { readonly step: "settled"; readonly current: T } | Begun<T>;
+
 /**
- * `settled`: there is one. `trusted`: the new one is taken, and the old one shown. `shown`: the new one is shown, and the old
- * one still taken.
+ * `trusted`: the new one is taken, and the old one shown. `shown`: the new one is shown, and the old one still taken.
+ * `settling`: only the new one is left, and perhaps not all nodes know that yet.
  */
-export type Rotation<T> =
-  | { readonly step: "settled"; readonly current: T }
-  | { readonly step: "trusted" | "shown"; readonly current: T; readonly fresh: T };
+export type Begun<T> =
+  | { readonly step: "trusted" | "shown"; readonly current: T; readonly fresh: T }
+  | { readonly step: "settling"; readonly current: T };
 
 export interface Identity<T> {
   readonly shown: T;
@@ -21,20 +24,25 @@ export interface Identity<T> {
 /** What nodes have at that step. */
 export function identityOf<T>(rotation: Rotation<T>): Identity<T> {
   const { current, step } = rotation;
-  if (step === "settled") return { shown: current, taken: [current] };
+  if (step === "settled" || step === "settling") return { shown: current, taken: [current] };
   const { fresh } = rotation;
   return step === "trusted" ? { shown: current, taken: [current, fresh] } : { shown: fresh, taken: [fresh, current] };
 }
 
-/** The next step; `settled` again after three. */
-export function nextStep<T>(rotation: Rotation<T>, fresh: () => T): Rotation<T> {
+/** The first step, away from a rotation that is settled. */
+export function begin<T>(current: T, fresh: T): Begun<T> {
+  return { step: "trusted", current, fresh };
+}
+
+/** The next step, once all nodes have the one before. The third and last one is `settled` then: nothing changes for nodes. */
+export function nextStep<T>(rotation: Begun<T>): Rotation<T> {
   switch (rotation.step) {
-    case "settled":
-      return { step: "trusted", current: rotation.current, fresh: fresh() };
     case "trusted":
       return { ...rotation, step: "shown" };
     case "shown":
-      return { step: "settled", current: rotation.fresh };
+      return { step: "settling", current: rotation.fresh };
+    case "settling":
+      return { ...rotation, step: "settled" };
   }
 }
 

@@ -63,6 +63,20 @@ describe("the Secrets of a cluster", () => {
     expect(await texts("shop-authority")).toEqual(authority);
   });
 
+  test("take no authority that is none any more: what a rotation has left when it was broken off is put right", async () => {
+    const { api, applied, ensure, texts } = lab();
+    await ensure();
+    const before = await texts("shop-tls");
+    const old = await makeAuthority("shop", Date.now());
+    const { data = {} } = secretOf("shop-tls", place, { ...before, "ca.crt": `${before["ca.crt"]}${old.cert}` });
+    await api.patch(of, "shop-tls", { data });
+    await ensure();
+    expect(applied.at(-1)).toBe("Secret shop-tls, with the authorities of now");
+    const { version, ...after } = await texts("shop-tls");
+    expect(after).toEqual({ "tls.crt": before["tls.crt"], "tls.key": before["tls.key"], "ca.crt": before["ca.crt"] });
+    expect(version).not.toBe(before["version"]);
+  });
+
   test("that somebody else has put there are left alone", async () => {
     const { api, applied, ensure, texts } = lab();
     const { cert, key } = await makeAuthority("theirs", Date.now());

@@ -20,7 +20,7 @@ export interface ClusterPlace {
 
 export type Texts = Readonly<Record<string, string>>;
 
-/** Where a rotation is, on its Secret; without it, it is settled. */
+/** Where a rotation is, on its Secret; without it, it is settled. What is not known to be in all pods yet has it. */
 const STEP = "interlock.dev/rotation";
 
 export function textsOf({ data = {} }: Secret): Texts {
@@ -47,6 +47,12 @@ export function isOurs({ metadata }: Stored<Secret>): boolean {
 
 const stepOf = ({ metadata }: Secret): string | undefined => metadata?.annotations?.[STEP];
 
+/** Of a Secret that holds one only. */
+const withOne = <T>(secret: Secret, current: T): Rotation<T> => ({
+  step: stepOf(secret) === "settling" ? "settling" : "settled",
+  current,
+});
+
 /** Names one writing of a Secret. */
 export const newVersion = (): string => randomHex(4);
 
@@ -60,16 +66,16 @@ export function cookieTexts(rotation: Rotation<string>, version: string): Texts 
 export function cookieRotation(secret: Stored<Secret>): Rotation<string> {
   const [first, second, ...more] = (textsOf(secret)["cookie"] ?? "").trim().split(/\s*\n\s*/);
   if (!first || more.length > 0) throw unusable(secret.metadata.name, "it has no cookie, or more than two");
-  if (second === undefined) return { step: "settled", current: first };
+  if (second === undefined) return withOne(secret, first);
   if (stepOf(secret) === "shown") return { step: "shown", current: second, fresh: first };
   // Also of one that was written by hand.
   return { step: "trusted", current: first, fresh: second };
 }
 
 export function authorityTexts(rotation: Rotation<KeyPair>): Texts {
-  const { current, step } = rotation;
+  const { current } = rotation;
   const texts = { "tls.crt": current.cert, "tls.key": current.key };
-  return step === "settled" ? texts : { ...texts, "next.crt": rotation.fresh.cert, "next.key": rotation.fresh.key };
+  return "fresh" in rotation ? { ...texts, "next.crt": rotation.fresh.cert, "next.key": rotation.fresh.key } : texts;
 }
 
 export function authorityRotation(secret: Stored<Secret>): Rotation<KeyPair> {
@@ -80,7 +86,7 @@ export function authorityRotation(secret: Stored<Secret>): Rotation<KeyPair> {
   };
   const [current, fresh] = [pair("tls"), pair("next")];
   if (current === undefined) throw unusable(secret.metadata.name, "it has no tls.crt with a tls.key");
-  if (fresh === undefined) return { step: "settled", current };
+  if (fresh === undefined) return withOne(secret, current);
   return { step: stepOf(secret) === "shown" ? "shown" : "trusted", current, fresh };
 }
 
@@ -130,6 +136,7 @@ async function ensureCertificates(api: KubernetesApi, options: EnsureOptions): P
   const { applied, cluster, fieldManager, namespace } = options;
   const names = secretNames(cluster);
   const { secrets: of } = kindsIn(namespace);
+  // Before what it is made of: whoever writes both meanwhile is not overwritten with what was before.
   const found = await api.find(of, names.tls);
   if (found !== undefined && !isOurs(found)) return;
   const nowMs = api.runtime.clock.wallTime();
@@ -144,18 +151,22 @@ async function ensureCertificates(api: KubernetesApi, options: EnsureOptions): P
     ),
   );
   const rotation = authorityRotation(authority);
-  const write = async (before?: Texts): Promise<Secret> => {
-    const texts = await certificateTexts(rotation, options, { before, nowMs, version: newVersion() });
-    return secretOf(names.tls, options, texts, { type: "kubernetes.io/tls" });
-  };
-  if (found === undefined) await made(api, options, names.tls, write);
+  const texts = (before?: Texts): Promise<Texts> =>
+    certificateTexts(rotation, options, { before, nowMs, version: newVersion() });
+  const secret = (its: Texts): Secret => secretOf(names.tls, options, its, { type: "kubernetes.io/tls" });
+  if (found === undefined) await made(api, options, names.tls, async () => secret(await texts()));
   else {
     const before = textsOf(found);
-    const { data } = await write(before);
+    const now = await texts(before);
+    const changed = [
+      now["tls.crt"] !== before["tls.crt"] && "a new certificate",
+      // Of a rotation that was broken off between its two Secrets.
+      now["ca.crt"] !== before["ca.crt"] && "the authorities of now",
+    ].filter((what) => what !== false);
     // Anew only when it has to be: every writing reaches all pods.
-    if (Buffer.from(data?.["tls.crt"] ?? "", "base64").toString() === before["tls.crt"]) return;
-    await api.update(of, { ...found, data: data ?? {} }, { fieldManager });
-    applied(`Secret ${names.tls}, with a new certificate`);
+    if (changed.length === 0) return;
+    await api.update(of, { ...found, data: secret(now).data ?? {} }, { fieldManager });
+    applied(`Secret ${names.tls}, with ${changed.join(" and ")}`);
   }
 }
 
