@@ -36,6 +36,44 @@ describe("interlock undo", () => {
     expect((await deploymentOf(given))?.template).toEqual(templateOf("1.2.0"));
   });
 
+  test("goes back from what whoever had the lock before has deployed, and not from what was there before that", async () => {
+    const given = new TestTerminal();
+    await deployed(given.server, pods);
+    const api = kubernetesApi({ transport: given.server.unfailing });
+    /** Another one's deployment of 1.2.0, with three replicas. */
+    const deployedMeanwhile = async (): Promise<void> => {
+      const annotations = { "deployment.kubernetes.io/revision": "3" };
+      const spec = { replicas: 3, template: templateOf("1.2.0") };
+      await api.patch(kinds.deployments, "bank", { metadata: { annotations } });
+      await api.patch(kinds.deployments, "bank", { spec }, { fieldManager: "interlock-deploy" });
+      const { metadata } = templateOf("1.2.0", "hash3");
+      const set = { metadata: { ...metadata, name: "bank-hash3", namespace: "shop", annotations } };
+      await api.create(kinds.replicaSets, { ...set, spec: { template: templateOf("1.2.0", "hash3") } } as never);
+    };
+    given.transport = {
+      server: given.server.server,
+      close: () => undefined,
+      request: async (request) => {
+        if (request.method === "POST" && request.path.includes("/leases")) await deployedMeanwhile();
+        return given.server.request(request);
+      },
+    };
+    await undo("bank", options, given);
+    expect(await deploymentOf(given)).toMatchObject({ replicas: 3, template: templateOf("1.1.0") });
+    expect(given.talk.text).toContain("revision 3 → revision 2\n  image of bank: registry/bank:1.2.0 →");
+  });
+
+  test("interrupted while it reads what is there, it changes nothing", async () => {
+    const given = new TestTerminal();
+    await deployed(given.server, pods);
+    given.server.fault = ({ path }) => {
+      if (path.includes("/replicasets")) process.emit("SIGINT", "SIGINT");
+      return undefined;
+    };
+    await expect(undo("bank", options, given)).rejects.toMatchObject({ code: "INTERLOCK_INTERRUPTED" });
+    expect((await deploymentOf(given))?.template).toEqual(templateOf("1.1.0"));
+  });
+
   test("with --dry-run it says the same and changes nothing", async () => {
     const given = new TestTerminal();
     await deployed(given.server, pods);

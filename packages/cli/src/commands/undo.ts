@@ -1,12 +1,12 @@
 /** `interlock undo`: back to a version that was deployed before, of which Kubernetes keeps the ReplicaSet. */
-import type { Applied, KubernetesType } from "@interlock/kubernetes";
+import type { Applied, KubernetesApi, KubernetesType } from "@interlock/kubernetes";
 import { fieldManager } from "../deploy/apply.ts";
 import { followRollout } from "../deploy/follow.ts";
 import { whileLocked } from "../deploy/lock.ts";
 import type { Deployment } from "../deploy/rollout.ts";
 import { badOption, CliError } from "../errors.ts";
-import { appState, type ReplicaSet, revisionOf } from "../inspect/app-state.ts";
-import { readApp } from "../inspect/read-app.ts";
+import { type ReplicaSet, revisionOf } from "../inspect/app-state.ts";
+import type { AppPlace } from "../inspect/read-app.ts";
 import { whichApp } from "../inspect/which-app.ts";
 import { kindsIn } from "../kinds.ts";
 import { signs } from "../ui/colour.ts";
@@ -37,44 +37,54 @@ export async function undo(named: string | undefined, options: UndoOptions, term
   const { api } = connection;
   const { talk } = terminal;
   const namespace = options.namespace ?? api.namespace;
-  try {
-    const { deployment, replicaSets } = await readApp(connection, { app, namespace });
+  const place = { app, namespace };
+  const say = (line: string): void => void talk.write(`${line}\n`);
+  const takeBack = async ({ dryRun, signal }: { readonly dryRun: boolean; readonly signal?: AbortSignal }) => {
+    const { deployment, replicaSets } = await readRevisions(api, place);
     const target = targetOf(deployment, replicaSets, to);
-    const from = revisionOf(deployment);
     const template = withoutHash(target.spec?.template);
-    talk.write(`${app} in ${namespace}: revision ${from ?? "?"} → revision ${revisionOf(target)}\n`);
-    for (const line of differences(deployment.spec?.template, template)) talk.write(`  ${line}\n`);
-    const { deployments } = kindsIn(namespace);
-    const dryRun = options.dryRun === true;
+    say(`${app} in ${namespace}: revision ${revisionOf(deployment) ?? "?"} → revision ${revisionOf(target)}`);
+    for (const line of differences(deployment.spec?.template, template)) say(`  ${line}`);
+    signal?.throwIfAborted();
     // As the deployment itself did, so that the next one meets fields of its own and no conflict.
-    const apply = () => api.apply(deployments, goneBack(deployment, template), { fieldManager, dryRun });
-    if (dryRun) {
-      await apply();
-      talk.write("nothing was changed: --dry-run\n");
-      return;
+    await api.apply(kindsIn(namespace).deployments, goneBack(deployment, template), { fieldManager, dryRun });
+  };
+  try {
+    if (options.dryRun === true) {
+      await takeBack({ dryRun: true });
+      return say("nothing was changed: --dry-run");
     }
-    const say = (line: string): void => void talk.write(`${line}\n`);
-    await untilSignalled((interrupted) =>
-      whileLocked(api, { app, namespace, say, signal: interrupted }, async (signal) => {
-        await apply();
-        if (!options.wait) return;
-        await followRollout(connection, {
-          app,
-          namespace,
+    const state = await untilSignalled((interrupted) =>
+      whileLocked(api, { ...place, say, signal: interrupted }, async (signal) => {
+        // Read only now: whoever held the lock before may have deployed.
+        await takeBack({ dryRun: false, signal });
+        if (!options.wait) return undefined;
+        return followRollout(connection, {
+          ...place,
           timeoutMs,
           signal,
-          moved: (state) => {
-            if (state.type === "progressing")
-              say(`${signs.waiting(talk)} ${state.updated} of ${state.wanted} pods, ${state.ready} ready`);
+          moved: (rollout) => {
+            if (rollout.type === "progressing")
+              say(`${signs.waiting(talk)} ${rollout.updated} of ${rollout.wanted} pods, ${rollout.ready} ready`);
           },
+          away: (problem) => say(`${signs.waiting(talk)} ${problem}`),
         });
       }),
     );
-    if (!options.wait) return;
-    talk.write(`${signs.good(talk)} ${sentenceOf(appState(await readApp(connection, { app, namespace })))}\n`);
+    if (state !== undefined) say(`${signs.good(talk)} ${sentenceOf(state)}`);
   } finally {
     api.close();
   }
+}
+
+/** The Deployment, and what is kept of it. */
+async function readRevisions(api: KubernetesApi, { app, namespace }: AppPlace) {
+  const { deployments, replicaSets } = kindsIn(namespace);
+  const [deployment, { items }] = await Promise.all([
+    api.get(deployments, app),
+    api.list(replicaSets, { labelSelector: `app.kubernetes.io/name=${app}` }),
+  ]);
+  return { deployment, replicaSets: items };
 }
 
 /** The ReplicaSet of that revision, else the newest that is not the present one. */
