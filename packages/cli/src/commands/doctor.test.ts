@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { nodeRuntime } from "@interlock/core";
 import { type ApiTransport, kubernetesApi } from "@interlock/kubernetes";
 import type { FakeApiServer } from "@interlock/kubernetes/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -157,6 +158,33 @@ describe("interlock doctor", () => {
     expect(badOnes(all)).toEqual(["API server: no answer of https://fake:443: connect ECONNREFUSED"]);
     expect(all.slice(3).every(({ outcome }) => outcome === "skipped")).toBe(true);
     expect(code).toBe(3);
+  });
+
+  test("says that an API server takes too long, also when it has begun to answer", async () => {
+    const given = await healthy();
+    const runtime = { ...nodeRuntime, timers: { ...nodeRuntime.timers, set: nodeRuntime.turns.microtask } };
+    const transport: ApiTransport = {
+      server: given.server.server,
+      close: () => undefined,
+      request: async ({ signal }) => ({
+        status: 200,
+        headers: {},
+        body: (async function* () {
+          yield Buffer.from("{");
+          await new Promise((_, reject) => {
+            signal?.addEventListener("abort", () => reject(new Error("aborted")));
+            if (signal?.aborted) reject(new Error("aborted"));
+          });
+        })(),
+      }),
+    };
+    given.connect = async () => ({
+      transport,
+      forward: given.forward,
+      api: kubernetesApi({ transport, namespace, runtime }),
+    });
+    const { all } = await findingsOf(given);
+    expect(badOnes(all)).toEqual(["API server: no answer of https://fake:443: no answer within 5000 ms"]);
   });
 
   test("says what is wrong with the file", async () => {

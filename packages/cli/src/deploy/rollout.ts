@@ -61,6 +61,11 @@ function conditionProblem({ status }: Deployment, pods: readonly Pod[]): Rollout
   return { type: "failed", problem: "never_ready", text: stuck.message ?? "it makes no progress" };
 }
 
+/** As a container waits for: what the kubelet says, or that with its words behind it. */
+export function isImageMissing(reason: string): boolean {
+  return /^(ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull)\b/.test(reason);
+}
+
 function podProblem(pods: readonly Pod[]): RolloutState | undefined {
   for (const pod of pods) {
     const name = pod.metadata?.name ?? "a pod";
@@ -68,7 +73,7 @@ function podProblem(pods: readonly Pod[]): RolloutState | undefined {
     const { containerStatuses = [] } = pod.status ?? {};
     const container = containerStatuses.find((one) => one.name === app) ?? containerStatuses[0];
     const { message = "", reason = "" } = container?.state?.waiting ?? {};
-    if (/^(ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull)$/.test(reason))
+    if (isImageMissing(reason))
       return { type: "failed", problem: "image_missing", text: `${name}: ${message || reason}` };
     const ended = container?.state?.terminated ?? container?.lastState?.terminated;
     if (ended !== undefined && BAD_CONFIGURATION.has(ended.exitCode))

@@ -2,7 +2,9 @@
 import { isKubernetesError, resource } from "@interlock/kubernetes";
 import { type AppSpec, readAppSpec } from "../deploy/app-spec.ts";
 import { render, secretNames } from "../deploy/render.ts";
+import { isImageMissing } from "../deploy/rollout.ts";
 import { kindsIn } from "../kinds.ts";
+import { within } from "../limit.ts";
 import type { Connection } from "../ui/terminal.ts";
 import { type AppState, appState } from "./app-state.ts";
 import { certificatesFound } from "./certificates-found.ts";
@@ -38,7 +40,6 @@ type Found = Omit<Finding, "check">;
 
 const LEAST_NODE = 24;
 const REACH_MS = 5_000;
-const PULL = /^(ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull)/;
 
 /** Never rejects: what goes wrong is what was found. */
 export async function examine(patient: Patient): Promise<readonly Finding[]> {
@@ -99,23 +100,22 @@ function nodeFound(version: string): Found {
 
 /** An answer of any kind is one, but for that to a stranger. */
 async function reached({ api, transport }: Connection): Promise<Found> {
-  const limit = new AbortController();
-  const { timers } = api.runtime;
-  const late = timers.set(() => limit.abort(new Error(`it took longer than ${REACH_MS} ms`)), REACH_MS);
-  const request = { method: "GET", path: "/version", headers: {}, body: undefined, signal: limit.signal } as const;
-  const answer = await transport
-    .request(request)
-    .catch((error: Error) => (limit.signal.aborted ? (limit.signal.reason as Error) : error))
-    .finally(() => timers.clear(late));
-  if (answer instanceof Error)
+  const request = { method: "GET", path: "/version", headers: {}, body: undefined } as const;
+  try {
+    const status = await within(api.runtime.timers, REACH_MS, async (signal) => {
+      const answer = await transport.request({ ...request, signal });
+      for await (const _ of answer.body);
+      return answer.status;
+    });
+    return status === 401
+      ? bad(`${api.server} does not know who asks`, "Log in again, and see what kubectl auth whoami says.")
+      : good(api.server);
+  } catch (error) {
     return bad(
-      `no answer of ${api.server}: ${answer.message}`,
+      `no answer of ${api.server}: ${(error as Error).message}`,
       "Check its address in the kubeconfig, the network and the proxy.",
     );
-  for await (const _ of answer.body);
-  return answer.status === 401
-    ? bad(`${api.server} does not know who asks`, "Log in again, and see what kubectl auth whoami says.")
-    : good(api.server);
+  }
 }
 
 /** Asks for each thing that a deployment does whether it would be allowed. */
@@ -161,7 +161,7 @@ function imageFound(app: AppSpec, state: AppState | Error): Found {
       ? bad("the file names none, and nothing is deployed", "Name one: spec.image, or interlock deploy --image.")
       : skipped(`${app.image}: no pod has asked for it yet`);
   const missing = state.pods.flatMap(({ name, reasons }) =>
-    reasons.filter((reason) => PULL.test(reason)).map((reason) => `${name}: ${reason}`),
+    reasons.filter(isImageMissing).map((reason) => `${name}: ${reason}`),
   );
   if (missing.length === 0) return good(state.image ?? "?");
   return bad(missing.join("; "), "Push the image, correct its name, or give the pods a secret for its registry.");

@@ -3,6 +3,7 @@ import { isKubernetesError, type KubernetesApi, type KubernetesError } from "@in
 import { ports } from "../deploy/render.ts";
 import type { Pod } from "../deploy/rollout.ts";
 import { kindsIn } from "../kinds.ts";
+import { within } from "../limit.ts";
 import type { Connection } from "../ui/terminal.ts";
 import type { AppFacts, AppObjects, PodSaid } from "./app-state.ts";
 
@@ -61,23 +62,16 @@ export async function askPods(
 export async function askPod(connection: Connection, namespace: string, pod: string): Promise<PodSaid | undefined> {
   const { api, transport } = connection;
   const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}:${ports.management}/proxy/lifecycle/status`;
-  const limit = new AbortController();
-  const timer = api.runtime.timers.set(() => limit.abort(), SAID_MS);
+  const request = { method: "GET", path, headers: { accept: "application/json" }, body: undefined } as const;
   try {
-    const answer = await transport.request({
-      method: "GET",
-      path,
-      headers: { accept: "application/json" },
-      body: undefined,
-      signal: limit.signal,
+    return await within(api.runtime.timers, SAID_MS, async (signal) => {
+      const answer = await transport.request({ ...request, signal });
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of answer.body) chunks.push(chunk);
+      const said = JSON.parse(Buffer.concat(chunks).toString("utf8")) as Partial<PodSaid>;
+      return answer.status === 200 && said.phase !== undefined ? (said as PodSaid) : undefined;
     });
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of answer.body) chunks.push(chunk);
-    const said = JSON.parse(Buffer.concat(chunks).toString("utf8")) as Partial<PodSaid>;
-    return answer.status === 200 && said.phase !== undefined ? (said as PodSaid) : undefined;
   } catch {
     return undefined;
-  } finally {
-    api.runtime.timers.clear(timer);
   }
 }

@@ -1,10 +1,11 @@
 /** The launchers on this machine, and the nodes of each. */
 import { rm } from "node:fs/promises";
 import { nodePorts, registeredNodes } from "@interlock/cluster";
+import { nodeRuntime } from "@interlock/core";
 import { CliError } from "../errors.ts";
+import { within } from "../limit.ts";
 import { type LauncherFacts, launcherFile, launchers } from "../platform/launcher-file.ts";
 import type { PlatformNode } from "../platform/platform.ts";
-import { within } from "./limit.ts";
 import type { KnownNode, Reach } from "./reach.ts";
 
 /** A launcher that has answered. */
@@ -40,11 +41,11 @@ export async function runningLaunchers({ app, pid }: WantedLaunchers): Promise<r
 /** Asks their name server for those that the launcher does not run: its guests. **Errors** `INTERLOCK_PLATFORM_REQUEST`. */
 export async function localReach(launcher: FoundLauncher): Promise<Reach> {
   const { app, cookie, epmd, nodes } = launcher;
-  const registered = await within(ANSWER_MS, (signal) => registeredNodes(nodePorts, epmd, signal)).catch(
-    (error: unknown) => {
-      throw silent(launcher, "NAMES_REQ of its name server", error as Error);
-    },
-  );
+  const registered = await within(nodeRuntime.timers, ANSWER_MS, (signal) =>
+    registeredNodes(nodePorts, epmd, signal),
+  ).catch((error: unknown) => {
+    throw silent(launcher, "NAMES_REQ of its name server", error as Error);
+  });
   const known = nodes.map(({ id, name, state }): KnownNode => ({ id, name, state }));
   const guests = registered
     .filter(({ name }) => !known.some(({ id }) => id === name))
@@ -74,7 +75,7 @@ export async function localReach(launcher: FoundLauncher): Promise<Reach> {
 async function launchedNodes(launcher: LauncherFacts): Promise<readonly PlatformNode[] | undefined> {
   const { token, url } = launcher;
   try {
-    return await within(ANSWER_MS, async (signal) => {
+    return await within(nodeRuntime.timers, ANSWER_MS, async (signal) => {
       const answer = await fetch(new URL("/nodes", url), { headers: { authorization: `Bearer ${token}` }, signal });
       const said = await answer.text();
       return answer.ok ? nodesIn(said) : undefined;

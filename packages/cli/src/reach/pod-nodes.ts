@@ -1,7 +1,8 @@
 /** The nodes of the cluster that this pod is one of. */
 import { nodePorts } from "@interlock/cluster";
+import { nodeRuntime } from "@interlock/core";
 import { podPlace } from "@interlock/kubernetes";
-import { within } from "./limit.ts";
+import { within } from "../limit.ts";
 import type { KnownNode, Reach } from "./reach.ts";
 
 const ANSWER_MS = 5_000;
@@ -14,7 +15,9 @@ export async function podReach(): Promise<Reach | undefined> {
   const own = place.node.name;
   const host = own.slice(own.indexOf("@") + 1);
   const { resolver } = nodePorts;
-  const found = await within(ANSWER_MS, (signal) => resolver.addresses(service, host.includes(":") ? 6 : 4, signal));
+  const found = await within(nodeRuntime.timers, ANSWER_MS, (signal) =>
+    resolver.addresses(service, host.includes(":") ? 6 : 4, signal),
+  );
   const { cookie, lookup, tls } = place.node;
   return {
     where: `${place.app} in ${place.namespace}, from ${place.pod}`,

@@ -11,7 +11,10 @@ export interface Challenge {
   readonly scope: string | undefined;
 }
 
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+/** As for Docker: whoever is there needs no certificate. `host`: with its port, if it has one. */
+export function isThisMachine(host: string): boolean {
+  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host);
+}
 
 /** What the header WWW-Authenticate says; undefined for what nobody here can do. */
 export function challengeIn(header: string): Challenge | undefined {
@@ -39,12 +42,12 @@ export async function bearerToken(
   signal: AbortSignal,
 ): Promise<string> {
   // A password is for whoever can show a certificate, or is this machine.
-  const { hostname, protocol } = new URL(realm);
-  if (protocol !== "https:" && !LOOPBACK.test(hostname)) throw new Error(`${realm} wants a password without TLS`);
+  const { host, protocol } = new URL(realm);
+  if (protocol !== "https:" && !isThisMachine(host)) throw new Error(`${realm} wants a password without TLS`);
   const answer = await (credentials?.type === "identity"
     ? byIdentity(realm, service, scope, credentials.token, signal)
     : byPassword(realm, service, scope, credentials, signal));
-  if (!answer.ok) throw new Error(`${new URL(realm).host} gives no token for ${scope}: it answered ${answer.status}`);
+  if (!answer.ok) throw new Error(`${host} gives no token for ${scope}: it answered ${answer.status}`);
   // The error of what is no JSON would hold a piece of the text, which may be a token.
   const answered = await answer.json().catch((error: unknown) => {
     if (error instanceof SyntaxError) return {};
@@ -52,7 +55,7 @@ export async function bearerToken(
   });
   const { access_token: access, token } = answered as { readonly token?: string; readonly access_token?: string };
   const given = token ?? access;
-  if (given === undefined) throw new Error(`${new URL(realm).host} has given no token`);
+  if (given === undefined) throw new Error(`${host} has given no token`);
   return given;
 }
 

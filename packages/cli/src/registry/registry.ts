@@ -4,9 +4,9 @@
  */
 import type { Runtime } from "@interlock/core";
 import type { CliError } from "../errors.ts";
-import { within } from "../reach/limit.ts";
+import { within } from "../limit.ts";
 import { type Blob, digestOf } from "../release/layer.ts";
-import { basic, bearerToken, challengeIn } from "./authorization.ts";
+import { basic, bearerToken, challengeIn, isThisMachine } from "./authorization.ts";
 import type { Credentials } from "./credentials.ts";
 import { registryFailure } from "./failure.ts";
 import type { ImageReference } from "./reference.ts";
@@ -38,8 +38,6 @@ export interface Fetched {
 
 /** Milliseconds for one request, the sending of a layer included. */
 const REQUEST_MS = 600_000;
-/** As Docker: whoever is on this machine needs no certificate. */
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/;
 
 export class Registry {
   readonly #options: RegistryOptions;
@@ -49,7 +47,7 @@ export class Registry {
   constructor(options: RegistryOptions) {
     const { registry, repository } = options.image;
     this.#options = options;
-    this.#base = `${LOOPBACK.test(registry) ? "http" : "https"}://${registry}/v2/${repository}/`;
+    this.#base = `${isThisMachine(registry) ? "http" : "https"}://${registry}/v2/${repository}/`;
   }
 
   /** By tag or digest. **Errors** `INTERLOCK_REGISTRY`. */
@@ -112,7 +110,7 @@ export class Registry {
     const url = new URL(path, this.#base);
     const what = `${method} ${url.pathname}`;
     const once = (): Promise<Response> =>
-      within(REQUEST_MS, (signal) => {
+      within(this.#options.runtime.timers, REQUEST_MS, (signal) => {
         // Uploads may go elsewhere, where nobody else's token is to be shown.
         const isOwn = url.origin === new URL(this.#base).origin;
         const shown = this.#authorization === undefined || !isOwn ? {} : { authorization: this.#authorization };
@@ -141,7 +139,8 @@ export class Registry {
       if (challenge?.scheme === "basic" && credentials?.type === "password") return basic(credentials);
       if (challenge?.scheme === "bearer") {
         const asked = challenge.scope ?? `repository:${image.repository}:${scope}`;
-        return `Bearer ${await within(REQUEST_MS, (signal) => bearerToken(challenge, asked, credentials, signal))}`;
+        const token = (signal: AbortSignal) => bearerToken(challenge, asked, credentials, signal);
+        return `Bearer ${await within(this.#options.runtime.timers, REQUEST_MS, token)}`;
       }
     } catch (cause) {
       throw this.#failure(what, (cause as Error).message, 401, cause);

@@ -1,5 +1,6 @@
 /** What a registry that has too much to do says of when to come again. */
 import type { Runtime } from "@interlock/core";
+import { pause } from "../pause.ts";
 
 const MOST_REPEATS = 3;
 /** Whoever waits for a release would not wait longer for one request; nor is it asked again before the time that it has said. */
@@ -25,6 +26,6 @@ export async function asOftenAsItSays<T extends { readonly answer: Response }>(
     if (waitMs === undefined || repeats === MOST_REPEATS) return asked;
     // What is not read keeps its connection.
     await asked.answer.body?.cancel();
-    await new Promise<void>((resolve) => void timers.set(resolve, waitMs));
+    await pause(timers, waitMs);
   }
 }
