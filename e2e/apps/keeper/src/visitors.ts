@@ -2,7 +2,7 @@
  * Visitors, in a pod of their own: each asks once and never again, and an open loop sends the next ones whether or not the last
  * have their answers. Half of the requests are POSTs. The tests tell it by HTTP whom to visit, and ask what came of it.
  */
-import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
+import { Agent, type ClientRequest, createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface Visit {
@@ -30,7 +30,7 @@ let ending = new AbortController();
 let loops: Promise<unknown>[] = [];
 const tallies: Record<string, Tally> = {};
 
-function ask(
+async function ask(
   tally: Tally,
   kind: string,
   url: string,
@@ -40,28 +40,33 @@ function ask(
 ): Promise<void> {
   const at = Date.now();
   tally.sent++;
-  return new Promise((resolve) => {
-    const done = (error: string | undefined): void => {
-      if (error === undefined) tally.answered++;
-      else tally.failures.push({ at, kind, error, afterMs: Date.now() - at });
-      resolve();
-    };
+  const error = await new Promise<string | undefined>((resolve) => {
+    let isAnswered = false;
     const sent = request(url, { method, agent }, (response) => {
+      isAnswered = true;
+      response.on("error", (cause: NodeJS.ErrnoException) => resolve(`${cause.code ?? cause.message} in the answer`));
+      response.on("end", () => resolve(response.statusCode === 200 ? undefined : `HTTP ${response.statusCode}`));
       response.resume();
-      response.on("end", () => done(response.statusCode === 200 ? undefined : `HTTP ${response.statusCode}`));
-      response.on("error", (error: NodeJS.ErrnoException) => done(error.code ?? error.message));
     });
-    const limit = setTimeout(() => sent.destroy(new Error(`no answer for ${LIMIT_MS} ms`)), LIMIT_MS);
-    sent.on("close", () => clearTimeout(limit));
-    sent.on("error", (error: NodeJS.ErrnoException) => done(error.code ?? error.message));
+    const limit = setTimeout(() => sent.destroy(new Error("timeout")), LIMIT_MS);
+    sent.on("error", (cause: NodeJS.ErrnoException) => resolve(cause.code ?? cause.message));
+    sent.on("close", () => {
+      clearTimeout(limit);
+      // A connection may go without an error, say for a protocol that nobody asked for.
+      if (!isAnswered) resolve("closed without an answer");
+    });
     void write(sent, body);
   });
+  if (error === undefined) tally.answered++;
+  else tally.failures.push({ at, kind, error, afterMs: Date.now() - at });
 }
 
 /** Several pieces are an upload that takes its time. */
-async function write(sent: NodeJS.WritableStream, pieces: readonly string[]): Promise<void> {
+async function write(sent: ClientRequest, pieces: readonly string[]): Promise<void> {
   for (const [index, piece] of pieces.entries()) {
     if (index > 0) await delay(100);
+    // It has failed already, and said so.
+    if (sent.destroyed) return;
     sent.write(piece);
   }
   sent.end();

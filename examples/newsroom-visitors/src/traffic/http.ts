@@ -77,16 +77,21 @@ export class Requests {
         agent,
         headers: { host: this.#target.host },
       };
+      let isAnswered = false;
       const sent = request(options, (response) => {
-        const { statusCode = 0 } = response;
-        response.on("error", (cause: NodeJS.ErrnoException) => resolve(cause.code ?? cause.message));
-        response.on("end", () => resolve(statusCode < 400 ? undefined : `HTTP ${statusCode}`));
+        isAnswered = true;
+        response.on("error", (cause: NodeJS.ErrnoException) => resolve(`${cause.code ?? cause.message} in the answer`));
+        response.on("end", () => resolve(response.statusCode === 200 ? undefined : `HTTP ${response.statusCode}`));
         response.resume();
       });
       // Of the whole request: a connection that was cut is silent.
       const limit = setTimeout(() => sent.destroy(new Error("timeout")), TIMEOUT_MS);
-      sent.on("close", () => clearTimeout(limit));
       sent.on("error", (cause: NodeJS.ErrnoException) => resolve(cause.code ?? cause.message));
+      sent.on("close", () => {
+        clearTimeout(limit);
+        // A connection may go without an error, say for a protocol that nobody asked for.
+        if (!isAnswered) resolve("closed without an answer");
+      });
       sent.end();
     });
     this.records.push({ kind, at, tookMs: Math.round(this.#now() - at), error });
