@@ -16,8 +16,9 @@ import {
 import type { Tuple } from "@interlock/wire";
 import { describe, expect, test } from "vitest";
 import { TestCluster } from "../node/nodes.fixture.ts";
+import { until } from "../node/until.fixture.ts";
 import { placement } from "./placement.ts";
-import { type AnyPlacement, known, type Site, site, sites, until } from "./sites.fixture.ts";
+import { type AnyPlacement, known, type Site, site, sites } from "./sites.fixture.ts";
 
 interface Ledger {
   readonly key: string;

@@ -18,9 +18,10 @@ import {
 } from "@interlock/core";
 import { describe, expect, test } from "vitest";
 import { TestCluster } from "../node/nodes.fixture.ts";
+import { until } from "../node/until.fixture.ts";
 import { hostName } from "./host.ts";
 import { placement } from "./placement.ts";
-import { known, type Site, site, sites, until } from "./sites.fixture.ts";
+import { known, type Site, site, sites } from "./sites.fixture.ts";
 
 interface Log {
   readonly key: string;

@@ -1,9 +1,10 @@
 /** Nodes that run placements, over sockets. Waits are for what happens, never for a time. */
-import { nodeRuntime, type Pid, supervisor, sys } from "@interlock/core";
+import { type Pid, supervisor, sys } from "@interlock/core";
 import { localNodes } from "../discovery/local.ts";
 import { type Cluster, type JoinClusterOptions, joinCluster } from "../membership/cluster.ts";
 import type { CreateNodeOptions } from "../node/node.ts";
 import type { TestCluster, TestNode } from "../node/nodes.fixture.ts";
+import { until } from "../node/until.fixture.ts";
 import type { Placement, PlacementChildOptions } from "./placement.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: any placement
@@ -16,11 +17,6 @@ export interface Site {
   start(placement: AnyPlacement, options?: PlacementChildOptions): Promise<void>;
   /** Stops it as a supervisor does: what is placed here is handed over. */
   stop(placement: AnyPlacement): Promise<void>;
-}
-
-/** Resolves once `holds`. */
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise<void>((resolve) => nodeRuntime.timers.set(resolve, 5));
 }
 
 export async function site(

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 
 import { muffled } from "../../../../cluster/src/node/faulty-ports.fixture.ts";
 import { TestCluster, type TestNode } from "../../../../cluster/src/node/nodes.fixture.ts";
+import { until } from "../../../../cluster/src/node/until.fixture.ts";
 import { kubernetesApi } from "../../client/api.ts";
 import { kubernetesLeases } from "../../client/leases.ts";
 import { FakeApiServer } from "../../testing/fake-api-server.ts";
@@ -89,10 +90,6 @@ test("what a placement has here goes to another node, with its state, and the st
 
 /** Faster than in a pod. */
 const durationMs = 3_000;
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
-}
 
 test("a pod that is cut off from the others is not ready and gives its singleton up; healed, it is one of them again", async () => {
   await using nodes = await TestCluster.make();
