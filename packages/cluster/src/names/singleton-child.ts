@@ -49,7 +49,8 @@ import {
 } from "../lease/elector.ts";
 import type { Lease, LeaseAnswer } from "../lease/lease.ts";
 import { carryOut, releasedWithin } from "../lease/requests.ts";
-import { doUnique, hasDeparted, hasStoodDown, isSuspended, takePart } from "../node/attached.ts";
+import { hasStoodDown } from "../node/attached.ts";
+import { departure, suspension } from "../node/halt.ts";
 import { dropStanding, Standing, setStanding } from "./standing.ts";
 
 export interface SingletonPlan {
@@ -124,7 +125,7 @@ export const SingletonChild: Child = genServer({
       return Promise.race([promise, ended]);
     };
     const joined = (): void => void trySend(pid, { type: "joined" });
-    const ends = [takePart(node, { leaving, joined }), doUnique(node, { suspend: leaving, resume: joined })];
+    const ends = halts.map((one) => one.enter(node, { halt: leaving, goOn: joined }));
     me.own({
       close: () => {
         dropStanding(node, plan.name, standing);
@@ -178,8 +179,11 @@ export const SingletonChild: Child = genServer({
   terminate: ({ state }) => resign(state),
 });
 
+/** While any of them lasts, the node is no candidate. */
+const halts = [departure, suspension];
+
 function mayNot(node: LocalNode): boolean {
-  return hasDeparted(node) || isSuspended(node);
+  return halts.some((one) => one.isHalted(node));
 }
 
 function own(): Pid<Note> {

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 
 import type { Lease, LeaseRecord, Leases } from "../lease/lease.ts";
 import { memoryLeases } from "../lease/memory-leases.ts";
-import { resumeUnique, standDown, suspendUnique } from "../node/attached.ts";
+import { standDown } from "../node/attached.ts";
+import { suspension } from "../node/halt.ts";
 import { TestCluster, type TestNode } from "../node/nodes.fixture.ts";
 import { singleton } from "./singleton.ts";
 import { VirtualTime } from "./virtual-time.fixture.ts";
@@ -195,12 +196,12 @@ describe("a singleton", () => {
     b.leases.grants = grants;
     await a.run(() => a.top.stop()); // Now b asks for it, and again later: each time it has looked twice.
     await time.settle();
-    await b.run(() => suspendUnique(b.local));
+    await b.run(() => suspension.halt(b.local));
     const granted = (await lease.read()) as LeaseRecord;
     expect(granted).toMatchObject({ holder: expect.stringContaining("b@"), token: 2 });
     await lease.release(granted);
     const other = await lease.acquire({ holder: "operator", durationMs: 15_000 }, await lease.read());
-    await b.run(() => resumeUnique(b.local));
+    await b.run(() => suspension.goOn(b.local));
     await time.settle();
     await lease.release(other.record as LeaseRecord);
     await time.settle();

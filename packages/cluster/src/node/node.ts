@@ -6,8 +6,9 @@ import { offerInspection } from "../inspection/inspection.ts";
 import type { GlobalOptions } from "../names/global/life.ts";
 import { globalOn } from "../names/global/server.ts";
 import { type Address, type CredentialsSource, type Listener, nodePorts, type Ports, type Socket } from "../ports.ts";
-import { arrived, departing } from "./attached.ts";
+import { arrived } from "./attached.ts";
 import { type CookieFile, cookiesOf } from "./cookie.ts";
+import { departure } from "./halt.ts";
 import { NetKernel, type NodeEvent } from "./net-kernel.ts";
 import { isNodeName } from "./node-name.ts";
 import { keepParts } from "./parts.ts";
@@ -200,7 +201,7 @@ class RunningNode implements ClusterNode {
   }
 
   async #stop(): Promise<void> {
-    await departing(this.#local);
+    await departure.halt(this.#local);
     this.#directory?.leave();
     this.#endSystem();
     this.#kernel.stop();

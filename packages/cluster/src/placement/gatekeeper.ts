@@ -14,7 +14,7 @@ import {
   unowned,
 } from "@interlock/core";
 import { callingProcess } from "@interlock/core/distribution";
-import { doUnique, isSuspended } from "../node/attached.ts";
+import { suspension } from "../node/halt.ts";
 
 /**
  * @param host the child's id; its init answers `ignore()` while the node is suspended.
@@ -38,10 +38,10 @@ export function gatekeeper(name: string, host: string, supervisor: (parent: Pid)
       };
       // Its supervisor is being stopped: then the host ends anyhow.
       const end = (): Promise<void> => top.terminateChild(host).catch(() => undefined);
-      const forget = doUnique(node, { suspend: () => unowned(end), resume: () => void unowned(begin) });
+      const forget = suspension.enter(node, { halt: () => unowned(end), goOn: () => void unowned(begin) });
       self().own({ close: forget });
       // While the placement started it may have changed.
-      void unowned(() => (isSuspended(node) ? end() : begin()));
+      void unowned(() => (suspension.isHalted(node) ? end() : begin()));
       return undefined;
     },
     info: () => noreply(),

@@ -26,7 +26,7 @@ import { callingProcess, currentNode, deliverCast, type LocalPid, type Process }
 import { badOption } from "../errors.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import { isLive } from "../membership/view.ts";
-import { isSuspended } from "../node/attached.ts";
+import { suspension } from "../node/halt.ts";
 import { gatekeeper } from "./gatekeeper.ts";
 import { fnv1a64, mix64 } from "./hash64.ts";
 import { hostName, hostOn, PlacementHost } from "./host.ts";
@@ -296,7 +296,7 @@ function hostServer(plan: PlacementPlan, cluster: Cluster, begin: (process: Proc
     name: `${plan.name}_host`,
     init(): PlacementHost | Ignore {
       const process = callingProcess("a placement");
-      if (isSuspended(process.node)) return ignore();
+      if (suspension.isHalted(process.node)) return ignore();
       const meet = (node: NodeName): void => deliverCast(process, "met", [node]);
       const host = begin(process);
       const unwatch = cluster.watch(({ member }) => isLive(member) && meet(member.node));

@@ -2,7 +2,7 @@
 import { channel } from "node:diagnostics_channel";
 import { InterlockError, type LocalNode, type NodeName, type Pid, unowned } from "@interlock/core";
 import { ClusterError, type ClusterErrorDetails } from "../errors.ts";
-import { isSuspended } from "../node/attached.ts";
+import { suspension } from "../node/halt.ts";
 import type { HandoffOutcome } from "./effects.ts";
 import type { Gate, Sent } from "./gate.ts";
 import type { PlacementPlan } from "./plan.ts";
@@ -108,5 +108,5 @@ function placementError(
 
 /** Where there is no host. */
 export function unusable(placement: string, node: LocalNode): ClusterError<"INTERLOCK_PLACEMENT"> {
-  return placementError(placement, node.name, isSuspended(node) ? "cut_off" : "not_started");
+  return placementError(placement, node.name, suspension.isHalted(node) ? "cut_off" : "not_started");
 }
