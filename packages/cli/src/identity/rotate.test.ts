@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Cluster, of, shownBy, takenBy } from "./rotated-cluster.fixture.ts";
+import { Cluster, of, pods, shownBy, takenBy } from "./rotated-cluster.fixture.ts";
 
 describe.each(["cookie", "certificates"] as const)("the %s of a cluster that runs", (what) => {
   test("is changed in three steps, and no two pods ever refuse each other, however late each is", async () => {
@@ -85,6 +85,20 @@ describe.each(["cookie", "certificates"] as const)("the %s of a cluster that run
     expect(cluster.said).toContain("1 pods could not be asked, and have had 150 s for it");
     expect(takenBy(await cluster.secret())).toHaveLength(1);
   });
+});
+
+test("a pod that has its machine and does not run yet is waited for: its Secrets may be mounted; one without is not", async () => {
+  const cluster = new Cluster("cookie");
+  await cluster.start(["a", "b"]);
+  await cluster.api.patch(pods, "b", { status: { phase: "Pending" } });
+  await cluster.add("c", { status: { phase: "Pending" } });
+  const stalled: unknown = await cluster.rotate().catch((given: unknown) => given);
+  expect(stalled).toMatchObject({ code: "INTERLOCK_ROTATION_STALLED", details: { behind: ["b"] } });
+  expect(cluster.said.at(-1)).toBe("1 of 2 pods have it");
+  await cluster.api.patch(pods, "b", { status: { phase: "Running" } });
+  await cluster.rotate();
+  expect(cluster.refusals).toEqual([]);
+  expect(takenBy(await cluster.secret())).toHaveLength(1);
 });
 
 test("certificates that others have put there are not changed", async () => {

@@ -92,9 +92,12 @@ async function versionsOf(connection: Connection, options: RotateOptions): Promi
   const { cluster, namespace, what } = options;
   const { pods } = kindsIn(namespace);
   const { items } = await connection.api.list(pods, { labelSelector: `interlock.dev/cluster=${cluster}` });
-  // One that starts has the Secrets as they are now.
-  const running = items.filter(({ status }) => status?.phase === "Running");
-  const asked = running.map(async ({ metadata: { name } }): Promise<readonly [string, Seen]> => {
+  const mounting = items.filter(
+    ({ spec, status }) => spec?.nodeName !== undefined && status?.phase !== "Succeeded" && status?.phase !== "Failed",
+  );
+  const asked = mounting.map(async ({ metadata: { name }, status }): Promise<readonly [string, Seen]> => {
+    // Its Secrets were mounted before its image was pulled, and stay like that as long as it is: it will start with old ones.
+    if (status?.phase === "Pending") return [name, "of its start"];
     const answer = await askPod(connection, namespace, name);
     return [name, answer?.secrets?.[what]];
   });

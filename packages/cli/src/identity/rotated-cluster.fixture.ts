@@ -34,10 +34,14 @@ export class Cluster {
   async start(podNames: readonly string[]): Promise<void> {
     await ensureSecrets(this.api, { ...place, tls: true, fieldManager: "test", applied: () => undefined });
     for (const name of podNames) {
-      const metadata = { name, namespace: "prod", labels: { "interlock.dev/cluster": "shop" } };
-      await this.api.create(pods, { metadata, status: { phase: "Running" } } as KubernetesObject);
+      await this.add(name, { spec: { nodeName: "machine" }, status: { phase: "Running" } });
       this.mounted.set(name, await this.secret());
     }
+  }
+
+  async add(name: string, pod: object): Promise<void> {
+    const metadata = { name, namespace: "prod", labels: { "interlock.dev/cluster": "shop" } };
+    await this.api.create(pods, { metadata, ...pod } as KubernetesObject);
   }
 
   async secret(): Promise<Texts> {
