@@ -39,6 +39,8 @@ export interface CliErrorDetails {
     readonly holder: string;
     readonly since: string | undefined;
   };
+  /** The API server gave no answer for so long that others may have begun to deploy the application: what was going on here has ended. */
+  readonly INTERLOCK_DEPLOY_LOCK_LOST: { readonly app: string; readonly namespace: string; readonly forMs: number };
   /** There is no namespace of that name to deploy to. */
   readonly INTERLOCK_NO_SUCH_NAMESPACE: { readonly namespace: string };
   /** Somebody interrupted the command. What was applied by then stays. */
@@ -107,6 +109,8 @@ export const cliHints: { readonly [Code in CliErrorCode]: string } = {
     "Have your cluster's administrator grant what the message names, or deploy to a namespace of yours.",
   INTERLOCK_DEPLOY_LOCKED:
     "Wait until it is done. One that has died is found out by itself: its lock is taken over after 15 s.",
+  INTERLOCK_DEPLOY_LOCK_LOST:
+    "See that the API server can be reached, and how far it is with interlock status, before anything is done again.",
   INTERLOCK_NO_SUCH_NAMESPACE: "Make it (--create-namespace), or take one that there is: --namespace.",
   INTERLOCK_INTERRUPTED: "See how far it is with interlock status; take it back with interlock undo.",
   INTERLOCK_ROLLOUT_FAILED:

@@ -124,6 +124,69 @@ test("who has lost it is told by the signal", async () => {
   });
 });
 
+/** Two who deploy the same, on one clock that stands still until the test moves it; each with a network of its own. */
+function twoOnOneClock() {
+  const time = new VirtualTime();
+  const { server, options } = given();
+  const cut = { anna: false };
+  const { runtime } = time.node();
+  const transport = {
+    server: server.server,
+    close: () => undefined,
+    request: (request: Parameters<typeof server.request>[0]) =>
+      cut.anna
+        ? new Promise<never>((_, reject) => request.signal.addEventListener("abort", () => reject(new Error("late"))))
+        : server.request(request),
+  };
+  const anna = kubernetesApi({ transport, namespace, runtime });
+  const bert = kubernetesApi({ transport: server, namespace, runtime });
+  return { anna, bert, cut, time, options: (holder: string) => ({ ...options(holder), durationMs: 15_000 }) };
+}
+
+const whenAborted = (signal: AbortSignal): Promise<unknown> =>
+  new Promise((resolve) => signal.addEventListener("abort", () => resolve(signal.reason)));
+
+test("who is cut off has ended before another one begins, also while a renewal has no answer", async () => {
+  const { anna, bert, cut, options, time } = twoOnOneClock();
+  const order: unknown[] = [];
+  const first = whileLocked(anna, options("anna@desk"), async (signal) => {
+    order.push(await whenAborted(signal));
+  });
+  await time.settle();
+  cut.anna = true;
+  const second = whileLocked(bert, options("bert@train"), async () => void order.push("bert"));
+  await time.advance(30_000);
+  await Promise.all([first, second]);
+  expect(order).toEqual([
+    expect.objectContaining({
+      code: "INTERLOCK_DEPLOY_LOCK_LOST",
+      details: { app: "bank", namespace, forMs: 10_000 },
+    }),
+    "bert",
+  ]);
+});
+
+test("a renewal without an answer loses nothing, if the next one has one", async () => {
+  const { anna, cut, options, time } = twoOnOneClock();
+  const going = Promise.withResolvers<void>();
+  const first = whileLocked(anna, options("anna@desk"), async (signal) => {
+    await going.promise;
+    signal.throwIfAborted();
+    return "done";
+  });
+  for (let times = 0; times < 10; times++) {
+    await time.advance(1_500);
+    cut.anna = true;
+    await time.advance(5_000);
+    cut.anna = false;
+    await time.advance(1_500);
+  }
+  going.resolve();
+  await time.settle();
+  expect(await first).toBe("done");
+  expect(time.alarms).toBe(0);
+});
+
 test("without a namespace, or without the right to it, it says which", async () => {
   const { api, options, server } = given();
   const body = async (): Promise<void> => undefined;

@@ -23,8 +23,10 @@ export interface LockOptions {
 }
 
 const DURATION_MS = 15_000;
-/** Renewed so often within its duration, and looked at while another one has it. */
-const RENEWALS = 5;
+/** After so long without a renewal it is lost, before others may take it: client-go's proportion, and the cluster's elector's. */
+const deadlineOf = (durationMs: number): number => (durationMs * 2) / 3;
+/** How often it is renewed, and looked at twice while another one has it. */
+const renewalOf = (durationMs: number): number => deadlineOf(durationMs) / 5;
 
 const lockName = (app: string): string => `interlock-deploy-${app}`;
 
@@ -36,7 +38,8 @@ type LeaseRecord = NonNullable<Awaited<ReturnType<Lease["read"]>>>;
  * options is; after that it is not begun.
  *
  * **Errors** `INTERLOCK_DEPLOY_LOCKED` with who holds it and since when; `INTERLOCK_NO_SUCH_NAMESPACE`,
- * `INTERLOCK_DEPLOY_FORBIDDEN`.
+ * `INTERLOCK_DEPLOY_FORBIDDEN`. Of the signal, when the lock is lost: `INTERLOCK_DEPLOY_LOCKED` or, without an answer of the API
+ * server, `INTERLOCK_DEPLOY_LOCK_LOST`.
  */
 export async function whileLocked<T>(
   api: KubernetesApi,
@@ -51,16 +54,11 @@ export async function whileLocked<T>(
   };
   const free = await untilFree(api, lease, options, durationMs).catch(refused);
   signal?.throwIfAborted();
+  const askedMs = api.runtime.clock.now();
   const { granted, record } = await lease.acquire({ holder, durationMs }, free).catch(refused);
   if (!granted || record === undefined) throw await locked(api, options, record?.holder);
   const lost = new AbortController();
-  const held = keep(
-    api,
-    lease,
-    record,
-    options,
-    () => void locked(api, options, undefined).then((error) => lost.abort(error)),
-  );
+  const held = keep(api, lease, { record, askedMs }, options, (why) => lost.abort(why));
   try {
     signal?.throwIfAborted();
     return await body(signal === undefined ? lost.signal : AbortSignal.any([signal, lost.signal]));
@@ -87,7 +85,7 @@ async function untilFree(
   options.say(`${first.holder} deploys ${options.app}, or has died doing it: looking whether it goes on`);
   const seenMs = clock.now();
   while (clock.now() - seenMs < first.durationMs) {
-    await pause(timers, durationMs / RENEWALS / 2, options.signal);
+    await pause(timers, renewalOf(durationMs) / 2, options.signal);
     const now = await lease.read();
     if (now?.holder === undefined) return now;
     if (now.version !== first.version) throw await locked(api, options, now.holder);
@@ -99,37 +97,59 @@ async function untilFree(
 function keep(
   api: KubernetesApi,
   lease: Lease,
-  first: LeaseRecord,
-  { durationMs = DURATION_MS }: LockOptions,
-  lost: () => void,
+  first: { readonly record: LeaseRecord; readonly askedMs: number },
+  options: LockOptions,
+  lost: (why: CliError) => void,
 ) {
   const { clock, timers } = api.runtime;
-  let record = first;
-  let renewedMs = clock.now();
-  let timer: unknown;
+  const { app, durationMs = DURATION_MS, namespace } = options;
+  const untilMs = (sinceMs: number, forMs: number): number => Math.max(0, sinceMs + forMs - clock.now());
+  let { record } = first;
+  let next: unknown;
+  let deadline: unknown;
   let renewing: Promise<void> = Promise.resolve();
   let isEnded = false;
+  const end = (): void => {
+    isEnded = true;
+    timers.clear(next);
+    timers.clear(deadline);
+  };
+  const lose = (why: CliError): void => {
+    if (isEnded) return;
+    end();
+    lost(why);
+  };
+  /** From when it was asked for: the others may have seen it at once. A renewal without an answer does not put that off. */
+  const heldSince = (askedMs: number): void => {
+    timers.clear(deadline);
+    const forMs = deadlineOf(durationMs);
+    const message = `The lock of ${app} in ${namespace} could not be renewed for ${forMs} ms: others may deploy it now`;
+    const why = new CliError("INTERLOCK_DEPLOY_LOCK_LOST", message, { app, namespace, forMs });
+    deadline = timers.set(() => lose(why), untilMs(askedMs, forMs));
+  };
   const renew = async (): Promise<void> => {
     const askedMs = clock.now();
     const answer = await lease.renew(record).catch(() => undefined);
-    if (answer?.granted === true && answer.record !== undefined) {
-      ({ record } = answer);
-      renewedMs = askedMs;
-    }
+    if (answer?.granted === false) return lose(lockedBy(options, answer.record?.holder));
     // Without an answer it is tried again: others wait for as long as it is good.
-    if (answer?.granted === false || clock.now() - renewedMs > durationMs) return lost();
-    if (!isEnded) later();
+    if (answer?.record !== undefined) ({ record } = answer);
+    if (isEnded) return;
+    if (answer !== undefined) heldSince(askedMs);
+    later(askedMs);
   };
-  const later = (): void => {
-    timer = timers.set(() => {
-      renewing = renew();
-    }, durationMs / RENEWALS);
+  const later = (askedMs: number): void => {
+    next = timers.set(
+      () => {
+        renewing = renew();
+      },
+      untilMs(askedMs, renewalOf(durationMs)),
+    );
   };
-  later();
+  heldSince(first.askedMs);
+  later(first.askedMs);
   return {
     end: async (): Promise<LeaseRecord> => {
-      isEnded = true;
-      timers.clear(timer);
+      end();
       await renewing;
       return record;
     },
@@ -138,15 +158,22 @@ function keep(
 
 async function locked(
   api: KubernetesApi,
-  { app, namespace }: LockOptions,
+  options: LockOptions,
   holder: string | undefined,
 ): Promise<CliError<"INTERLOCK_DEPLOY_LOCKED">> {
-  const { leases: of } = kindsIn(namespace);
-  const object = await api.find(of, lockName(app)).catch(() => undefined);
-  const who = holder ?? (object?.spec?.holderIdentity || "somebody else");
-  const since = object?.spec?.acquireTime === undefined ? undefined : String(object.spec.acquireTime);
-  const message = `${app} in ${namespace} is being deployed by ${who}${since === undefined ? "" : `, since ${since}`}`;
-  return new CliError("INTERLOCK_DEPLOY_LOCKED", message, { app, namespace, holder: who, since });
+  const { leases: of } = kindsIn(options.namespace);
+  const object = await api.find(of, lockName(options.app)).catch(() => undefined);
+  const { acquireTime, holderIdentity } = object?.spec ?? {};
+  return lockedBy(
+    options,
+    holder ?? (holderIdentity || undefined),
+    acquireTime === undefined ? undefined : String(acquireTime),
+  );
+}
+
+function lockedBy({ app, namespace }: LockOptions, holder = "somebody else", since?: string) {
+  const message = `${app} in ${namespace} is being deployed by ${holder}${since === undefined ? "" : `, since ${since}`}`;
+  return new CliError("INTERLOCK_DEPLOY_LOCKED", message, { app, namespace, holder, since });
 }
 
 function whoAsks(): string {
