@@ -43,7 +43,7 @@ export interface CliErrorDetails {
   readonly INTERLOCK_DEPLOY_LOCK_LOST: { readonly app: string; readonly namespace: string; readonly forMs: number };
   /** There is no namespace of that name to deploy to. */
   readonly INTERLOCK_NO_SUCH_NAMESPACE: { readonly namespace: string };
-  /** Somebody interrupted the command. What was applied by then stays. */
+  /** Somebody interrupted the command, which may have done nothing yet, or some of it. */
   readonly INTERLOCK_INTERRUPTED: { readonly signal: string };
   /** No waiting will make this rollout succeed. */
   readonly INTERLOCK_ROLLOUT_FAILED: {
@@ -112,7 +112,8 @@ export const cliHints: { readonly [Code in CliErrorCode]: string } = {
   INTERLOCK_DEPLOY_LOCK_LOST:
     "See that the API server can be reached, and how far it is with interlock status, before anything is done again.",
   INTERLOCK_NO_SUCH_NAMESPACE: "Make it (--create-namespace), or take one that there is: --namespace.",
-  INTERLOCK_INTERRUPTED: "See how far it is with interlock status; take it back with interlock undo.",
+  INTERLOCK_INTERRUPTED:
+    "What was done by then stays: see with interlock status how far it is. A deployment and a rotation go on when they are called again.",
   INTERLOCK_ROLLOUT_FAILED:
     "The pods of before go on serving. Correct what the message names and deploy again, or take it back: interlock undo.",
   INTERLOCK_ROLLOUT_TIMEOUT: "Look at it with interlock status -w, or wait longer: --timeout.",

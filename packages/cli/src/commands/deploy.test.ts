@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { kubernetesApi } from "@interlock/kubernetes";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
+import { cliHints } from "../errors.ts";
 import { kindsIn } from "../kinds.ts";
 import { TestTerminal } from "./commands.fixture.ts";
 import { type DeployOptions, deploy } from "./deploy.ts";
@@ -166,7 +167,7 @@ describe("interlock deploy", () => {
     expect(parse(given.out.text)).toMatchObject({ ready: 2 });
   });
 
-  test("interrupted, it ends with 130 and gives the lock back", async () => {
+  test("interrupted, it ends with 130 and gives the lock back; called again it goes on, as it says", async () => {
     const given = new TestTerminal();
     await rollingOut(given, { ...done, updatedReplicas: 1 });
     const interrupted = deploy({ ...options, wait: true }, given);
@@ -175,6 +176,12 @@ describe("interlock deploy", () => {
     await expect(interrupted).rejects.toMatchObject({ code: "INTERLOCK_INTERRUPTED" });
     expect(await interrupted.catch(exitCodeOf)).toBe(130);
     expect(await deploying(given)).toBe("");
+    expect(cliHints.INTERLOCK_INTERRUPTED).toContain("go on when they are called again");
+    // Of a rotation, and of a deployment that has applied nothing, it would take back what was there before.
+    expect(cliHints.INTERLOCK_INTERRUPTED).not.toContain("undo");
+    await kubernetesApi({ transport: given.server.unfailing }).patch(kinds.deployments, "bank", { status: done });
+    await deploy({ ...options, wait: true }, given);
+    expect(given.talk.text).toMatch(/✔ bank: 2 of 2 pods are ready\n$/);
   });
 
   test("interrupted before its first object, it makes none, and no Secrets either", async () => {
