@@ -92,6 +92,12 @@ describe("interlock doctor", () => {
     expect(code).toBe(3);
   });
 
+  test("names what only following a deployment needs", async () => {
+    const { all, code } = await findingsOf(await healthy(["get deployments"]));
+    expect(badOnes(all)).toEqual(["permissions: not allowed in shop: get deployments.apps"]);
+    expect(code).toBe(3);
+  });
+
   test("names the cause when a pod is not ready, an image is missing, the cookie or the addresses are gone", async () => {
     const given = await healthy();
     const api = kubernetesApi({ transport: given.server.unfailing });

@@ -129,11 +129,12 @@ async function permitted({ app, connection: { api }, namespace }: Known): Promis
   const applied = rendered.flatMap(({ object: { apiVersion }, plural }) =>
     ["create", "patch"].map((verb) => ({ verb, resource: plural, group: groupOf(apiVersion) })),
   );
-  const read = ["pods", "deployments", "replicasets"].map((plural) => ({
-    verb: "list",
-    resource: plural,
-    group: plural === "pods" ? "" : "apps",
-  }));
+  const read = [
+    { verb: "list", resource: "pods", group: "" },
+    { verb: "list", resource: "replicasets", group: "apps" },
+    { verb: "list", resource: "deployments", group: "apps" },
+    { verb: "get", resource: "deployments", group: "apps" },
+  ];
   const secrets = ["get", "create", "update"].map((verb) => ({ verb, resource: "secrets", group: "" }));
   // Of the lock, which keeps two deployments from each other.
   const lock = ["get", "update"].map((verb) => ({ verb, resource: "leases", group: "coordination.k8s.io" }));
