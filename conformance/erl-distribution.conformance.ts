@@ -2,12 +2,11 @@ import { globalName, globalNames, monitorNodes, nodePorts, startEpmd } from "@in
 import { type NodeName, remote, type Self, send, whereis } from "@interlock/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-
+import { VirtualCluster } from "../packages/cluster/src/node/virtual-cluster.fixture.ts";
 import { whatever } from "./in-process.ts";
 import { collected } from "./support/garbage.ts";
 import { ERLANG_FLAGS, HandmadePeer } from "./support/handmade-peer.ts";
 import { begin, muffled, nextEvent, TestCluster, type TestNode } from "./support/nodes.ts";
-import { VirtualCluster } from "./support/virtual-cluster.ts";
 
 const TICK_MS = 60_000;
 

@@ -2,11 +2,10 @@ import { type Exit, exit, type Pid, processInfo, remote, type Self } from "@inte
 import type { ErlangPid } from "@interlock/wire";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-
+import { VirtualCluster } from "../packages/cluster/src/node/virtual-cluster.fixture.ts";
 import { whatever } from "./in-process.ts";
 import { HandmadePeer } from "./support/handmade-peer.ts";
 import { ask, begin, type Note, nextEvent, note, pidOf, TestCluster, type TestNode } from "./support/nodes.ts";
-import { VirtualCluster } from "./support/virtual-cluster.ts";
 
 /** A process of `at` that traps exits; what it is to do it is made to do from outside. */
 interface Puppet {

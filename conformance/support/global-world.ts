@@ -4,8 +4,8 @@ import { type NodeName, type Pid, type Self, whereis } from "@interlock/core";
 import type { LocalPid } from "@interlock/core/distribution";
 
 import type { CreateNodeOptions } from "../../packages/cluster/src/node/node.ts";
+import { VirtualCluster } from "../../packages/cluster/src/node/virtual-cluster.fixture.ts";
 import type { TestNode } from "./nodes.ts";
-import { VirtualCluster } from "./virtual-cluster.ts";
 
 export class GlobalWorld extends VirtualCluster {
   /** A node that runs global. */

@@ -1,10 +1,11 @@
-import { type Cluster, joinCluster, placement, singleton, staticNodes } from "@interlock/cluster";
+import { joinCluster, placement, singleton, staticNodes } from "@interlock/cluster";
 import { genServer, type NodeName, reply, supervisor } from "@interlock/core";
 import { expect, test } from "vitest";
 
 import { muffled } from "../../../../cluster/src/node/faulty-ports.fixture.ts";
 import { TestCluster, type TestNode } from "../../../../cluster/src/node/nodes.fixture.ts";
 import { until } from "../../../../cluster/src/node/until.fixture.ts";
+import { VirtualCluster } from "../../../../cluster/src/node/virtual-cluster.fixture.ts";
 import { kubernetesApi } from "../../client/api.ts";
 import { kubernetesLeases } from "../../client/leases.ts";
 import { FakeApiServer } from "../../testing/fake-api-server.ts";
@@ -88,104 +89,98 @@ test("what a placement has here goes to another node, with its state, and the st
   for (const { cluster } of sites) await cluster.leave();
 });
 
-/** Faster than in a pod. */
-const durationMs = 3_000;
+/** Nodes with the settings of a pod and one API server, on a clock that waits for them. */
+function podsOn(world: VirtualCluster, names: readonly string[]) {
+  const { runtime } = world.time.node();
+  const server = new FakeApiServer({ runtime });
+  const leases = kubernetesLeases({ api: kubernetesApi({ transport: server, runtime }), namespace: "shop" });
+  const all = names.map((name): NodeName => `${name}@127.0.0.1`);
+  const join = async (name: string) => {
+    const { mute, ports, unmute } = muffled(world.ports);
+    const at = await world.node(name, { ports });
+    const cluster = await joinCluster(at.node, {
+      discovery: [staticNodes(all)],
+      arbiter: { lease: leases.lease("formation") },
+    });
+    const registry = new PodRegistry();
+    drainCluster(cluster, registry);
+    return { at, cluster, registry, mute, unmute };
+  };
+  return { server, leases, join };
+}
 
 test("a pod that is cut off from the others is not ready and gives its singleton up; healed, it is one of them again", async () => {
-  await using nodes = await TestCluster.make();
-  const server = new FakeApiServer();
-  const leases = kubernetesLeases({ api: kubernetesApi({ transport: server }), namespace: "shop" });
-  const all: readonly NodeName[] = ["a@127.0.0.1", "b@127.0.0.1", "c@127.0.0.1"];
+  await using world = new VirtualCluster();
+  const names = ["a", "b", "c"];
+  const { join, leases } = podsOn(world, names);
   const Editor = genServer({
     name: "editor",
     init: (token: number) => token,
     calls: { token: ({ state }) => reply(state) },
   });
   const pods = await Promise.all(
-    ["a", "b", "c"].map(async (name) => {
-      const { mute, ports, unmute } = muffled();
-      const at = await nodes.node(name, { ports, tickMs: 800, handshakeMs: 500 });
-      const cluster = await joinCluster(at.node, {
-        discovery: [staticNodes(all)],
-        stableMarginMs: 100,
-        intervalMs: 50,
-        requiredContactPoints: 2,
-        arbiter: { lease: leases.lease("formation"), durationMs },
-      });
-      const registry = new PodRegistry();
-      drainCluster(cluster, registry);
-      const editor = singleton({ name: "editor", server: Editor, args: (token) => [token], leases, durationMs });
+    names.map(async (name) => {
+      const joined = await join(name);
+      const { at } = joined;
+      const editor = singleton({ name: "editor", server: Editor, args: (token) => [token], leases });
       const Top = supervisor({ name: "top", strategy: "one_for_one", children: () => [editor.child()] });
       const holder = (): Promise<NodeName | undefined> => at.run(() => editor.holder);
-      return { at, cluster, registry, mute, unmute, holder, top: await at.run(() => Top.start()) };
+      return { ...joined, holder, top: await at.run(() => Top.start()) };
     }),
   );
-  await Promise.all(pods.map(({ cluster }) => cluster.joined()));
-  await until(() =>
+  await world.during(Promise.all(pods.map(({ cluster }) => cluster.joined())));
+  await world.until(() =>
     pods.every(({ cluster, registry }) => cluster.arbiter()?.allowed && registry.problems.length === 0),
   );
   const founder = pods.find(({ at, cluster }) => cluster.arbiter()?.holder === at.name);
   expect(pods.map(({ cluster }) => cluster.view().cluster)).toEqual(
     pods.map(() => expect.stringMatching(new RegExp(`^${founder?.at.name}/`))),
   );
-  await until(async () => (await founder?.holder()) !== undefined);
+  await world.until(async () => (await founder?.holder()) !== undefined);
   const holder = await founder?.holder();
   const cut = pods.find(({ at }) => at.name === holder);
   const others = pods.filter((one) => one !== cut);
   cut?.mute();
-  await until(() => cut?.cluster.arbiter()?.allowed === false);
-  await until(() => cut?.registry.problems.some(({ check }) => check === "split") === true);
+  await world.until(() => cut?.cluster.arbiter()?.allowed === false);
+  await world.until(() => cut?.registry.problems.some(({ check }) => check === "split") === true);
   expect(cut?.registry.problems[0]?.reason).toMatch(/^cut off from /);
   expect(cut?.registry.shown["cluster"]).toMatchObject({
     arbiter: { allowed: false, losing: true, missing: others.map(({ at }) => at.name) },
   });
   // It reaches its lease still, and lets the others have it.
-  await until(async () => others.some(({ at }) => at.name === cut?.cluster.arbiter()?.holder));
-  await until(async () => {
+  await world.until(() => others.some(({ at }) => at.name === cut?.cluster.arbiter()?.holder));
+  await world.until(async () => {
     const held = await Promise.all(others.map((one) => one.holder()));
     return held[0] !== undefined && held[0] !== holder && held[0] === held[1];
   });
   expect(others.flatMap(({ registry }) => registry.problems)).toEqual([]);
   expect(others.map(({ cluster }) => cluster.arbiter()?.allowed)).toEqual([true, true]);
   cut?.unmute();
-  await until(() =>
+  await world.until(() =>
     pods.every(({ cluster, registry }) => cluster.members().length === 3 && registry.problems.length === 0),
   );
   expect(new Set(pods.map(({ cluster }) => cluster.view().cluster)).size).toBe(1);
-  for (const { at, top } of pods) await at.run(() => top.stop());
-  for (const { cluster } of pods) await cluster.leave();
-}, 60_000);
+  await world.during(Promise.all(pods.map(({ at, top }) => at.run(() => top.stop()))));
+  await world.during(Promise.all(pods.map(({ cluster }) => cluster.leave())));
+});
 
 test("with the API server away no cluster begins, a cluster that is there loses nothing, and the reason is shown", async () => {
-  await using nodes = await TestCluster.make();
-  const server = new FakeApiServer();
-  const leases = kubernetesLeases({ api: kubernetesApi({ transport: server }), namespace: "shop" });
-  const pods: { readonly cluster: Cluster; readonly registry: PodRegistry }[] = [];
+  await using world = new VirtualCluster();
+  const { join, server } = podsOn(world, ["a", "b"]);
   server.stop();
-  for (const name of ["a", "b"]) {
-    const { node } = await nodes.node(name);
-    const cluster = await joinCluster(node, {
-      discovery: [staticNodes(names)],
-      stableMarginMs: 0,
-      intervalMs: 50,
-      arbiter: { lease: leases.lease("formation"), durationMs },
-    });
-    const registry = new PodRegistry();
-    drainCluster(cluster, registry);
-    pods.push({ cluster, registry });
-  }
-  await until(() =>
+  const pods = [await join("a"), await join("b")];
+  await world.until(() =>
     pods.some(({ registry }) => registry.problems[0]?.reason.includes("lease cannot be reached") === true),
   );
   expect(pods.map(({ cluster }) => cluster.members())).toEqual([[], []]);
   server.start();
-  await Promise.all(pods.map(({ cluster }) => cluster.joined()));
-  await until(() => pods.every(({ cluster }) => cluster.arbiter()?.allowed === true));
+  await world.during(Promise.all(pods.map(({ cluster }) => cluster.joined())));
+  await world.until(() => pods.every(({ cluster }) => cluster.arbiter()?.allowed === true));
   server.stop();
-  await until(() => pods.every(({ cluster }) => cluster.arbiter()?.problem !== undefined));
+  await world.until(() => pods.every(({ cluster }) => cluster.arbiter()?.problem !== undefined));
   // Its holder holds it no more.
-  await until(() => pods.every(({ cluster }) => cluster.arbiter()?.holder === undefined));
+  await world.until(() => pods.every(({ cluster }) => cluster.arbiter()?.holder === undefined));
   expect(pods.map(({ cluster }) => cluster.arbiter()?.allowed)).toEqual([true, true]);
   expect(pods.flatMap(({ registry }) => registry.problems)).toEqual([]);
-  for (const { cluster } of pods) await cluster.leave();
-}, 60_000);
+  await world.during(Promise.all(pods.map(({ cluster }) => cluster.leave())));
+});

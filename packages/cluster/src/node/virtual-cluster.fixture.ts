@@ -1,14 +1,14 @@
 /** Nodes on one clock that stands still until the test moves it, on a network where everything takes as long as it says. */
 import type { NodeName } from "@interlock/core";
-
-import { VirtualTime } from "../../packages/cluster/src/names/virtual-time.fixture.ts";
-import { DelayedNetwork } from "../../packages/cluster/src/node/delayed-network.fixture.ts";
-import type { CreateNodeOptions } from "../../packages/cluster/src/node/node.ts";
-import { TestCluster, type TestNode } from "../../packages/cluster/src/node/nodes.fixture.ts";
-import type { Ports } from "../../packages/cluster/src/ports.ts";
+import { VirtualTime } from "../names/virtual-time.fixture.ts";
+import type { Ports } from "../ports.ts";
+import { DelayedNetwork } from "./delayed-network.fixture.ts";
+import type { CreateNodeOptions } from "./node.ts";
+import { TestCluster, type TestNode } from "./nodes.fixture.ts";
 
 /** Of virtual time, for whatever must come to an end. */
 const PATIENCE_MS = 3_600_000;
+const STEP_MS = 1_000;
 
 export class VirtualCluster implements AsyncDisposable {
   readonly time: VirtualTime = new VirtualTime();
@@ -55,10 +55,18 @@ export class VirtualCluster implements AsyncDisposable {
       isOver = true;
     };
     work.then(over, over);
-    for (let waitedMs = 0; !isOver && waitedMs < PATIENCE_MS; waitedMs += 1_000)
-      await this.time.advance(isOver ? 0 : 1_000);
+    for (let waitedMs = 0; !isOver && waitedMs < PATIENCE_MS; waitedMs += STEP_MS)
+      await this.time.advance(isOver ? 0 : STEP_MS);
     if (!isOver) throw new Error(`nothing has come of it in ${PATIENCE_MS} ms`);
     return work;
+  }
+
+  /** Moves the clock until `holds`. */
+  async until(holds: () => boolean | Promise<boolean>): Promise<void> {
+    for (let waitedMs = 0; !(await holds()); waitedMs += STEP_MS) {
+      if (waitedMs >= PATIENCE_MS) throw new Error(`it does not hold after ${PATIENCE_MS} ms`);
+      await this.time.advance(STEP_MS);
+    }
   }
 
   /** Parts the nodes into sides that do not reach each other; all that are not named are one side of their own. */
