@@ -4,8 +4,8 @@ import { Cluster, shownBy, takenBy } from "./rotated-cluster.fixture.ts";
 import { ensureSecrets } from "./secrets.ts";
 
 test.each([
-  ["cookie", 100],
-  ["certificates", 40],
+  ["cookie", 60],
+  ["certificates", 25],
 ] as const)("the %s: of two who change it at once, while somebody deploys, none harms a pod", async (what, numRuns) => {
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), fc.array(fc.nat(3), { minLength: 2, maxLength: 3 }), async (scheduler, lags) => {
@@ -20,8 +20,8 @@ test.each([
       const deploy = { cluster: "shop", namespace: "prod", tls: true, fieldManager: "test", applied: () => undefined };
       const ends = await scheduler.waitFor(
         Promise.allSettled([
-          cluster.rotate({ stepMs: 30_000 }, through),
-          cluster.rotate({ stepMs: 30_000 }, through),
+          cluster.rotate({ stepMs: 12_000 }, through),
+          cluster.rotate({ stepMs: 12_000 }, through),
           ensureSecrets(api, deploy),
         ]),
       );

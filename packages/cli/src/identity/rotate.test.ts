@@ -101,6 +101,65 @@ test("a pod that has its machine and does not run yet is waited for: its Secrets
   expect(takenBy(await cluster.secret())).toHaveLength(1);
 });
 
+describe("while the pods are waited for", () => {
+  /** How many looks each step took, with what becomes of each look. */
+  async function looks(cluster: Cluster, fault: (look: number) => "refused" | undefined): Promise<readonly number[]> {
+    let look = 0;
+    const steps: number[] = [];
+    cluster.server.fault = ({ method, path }) => {
+      if (method === "PUT") steps.push(look);
+      return path.includes("/pods?") ? fault(++look) : undefined;
+    };
+    await cluster.rotate();
+    return steps.map((begun, at) => (steps[at + 1] ?? look) - begun);
+  }
+
+  test("an API server that is away for a while ends nothing, and it is said once", async () => {
+    const cluster = new Cluster("cookie");
+    await cluster.start(["a", "b"]);
+    cluster.lag.set("b", 3);
+    const [first] = await looks(cluster, (look) => (look > 1 && look < 6 ? "refused" : undefined));
+    expect(first).toBe(8);
+    const [, ...said] = cluster.said;
+    expect(said.slice(0, 4)).toEqual([
+      "1 of 2 pods have it",
+      expect.stringMatching(/no answer of .*ECONNREFUSED/),
+      "1 of 2 pods have it",
+      "2 of 2 pods have it",
+    ]);
+    expect(takenBy(await cluster.secret())).toHaveLength(1);
+  });
+
+  test("an error that does not pass by itself ends it, and so does one that lasts as long as a step may", async () => {
+    const cluster = new Cluster("cookie");
+    await cluster.start(["a"]);
+    cluster.server.fault = ({ path }) => (path.includes("/pods?") ? { status: 403 } : undefined);
+    await expect(cluster.rotate()).rejects.toMatchObject({ code: "INTERLOCK_KUBERNETES_FORBIDDEN" });
+    cluster.server.fault = ({ path }) => (path.includes("/pods?") ? "refused" : undefined);
+    await expect(cluster.rotate()).rejects.toMatchObject({ code: "INTERLOCK_KUBERNETES_UNREACHABLE" });
+  });
+
+  test("the time in which kubelets may have reached nothing either is not counted for pods that cannot be asked", async () => {
+    const cluster = new Cluster("cookie");
+    await cluster.start(["a"]);
+    cluster.lag.set("a", "mute");
+    const [first = 0, second = 0] = await looks(cluster, (look) => (look > 100 && look <= 110 ? "refused" : undefined));
+    expect(second).toBeGreaterThanOrEqual(150);
+    expect(first).toBeGreaterThanOrEqual(110 + 150);
+  });
+
+  test("a pod that has said that it has the old one is not taken to have another because one answer is missing", async () => {
+    const cluster = new Cluster("cookie");
+    await cluster.start(["a"]);
+    cluster.lag.set("a", "never");
+    const [first] = await looks(cluster, (look) => {
+      if (look === 160) cluster.lag.set("a", "mute");
+      return undefined;
+    });
+    expect(first).toBeGreaterThanOrEqual(159 + 150);
+  });
+});
+
 test("certificates that others have put there are not changed", async () => {
   const cluster = new Cluster("certificates");
   await cluster.start(["a"]);

@@ -1,7 +1,8 @@
 /** Changes what the nodes of a cluster know each other by while they run: no node restarts, no connection ends. */
 import { CliError } from "../errors.ts";
-import { askPod } from "../inspect/read-app.ts";
+import { askPod, isPassing } from "../inspect/read-app.ts";
 import { kindsIn } from "../kinds.ts";
+import { pause } from "../pause.ts";
 import type { Connection } from "../ui/terminal.ts";
 import { begin, nextStep, type Rotation, type Seen, spread } from "./rotation.ts";
 import { authorityStore, cookieStore, type Store } from "./rotation-store.ts";
@@ -64,38 +65,59 @@ async function untilSpread(connection: Connection, options: RotateOptions, versi
   const { clock, timers } = connection.api.runtime;
   const { cluster, say, signal, stepMs = STEP_MS, what } = options;
   const beganMs = clock.now();
+  /** Since when kubelets can have asked the API server, as far as it is known here. */
+  let reachableMs = beganMs;
+  const saidMs = new Map<string, number>();
   let before = "";
+  const told = (line: string, kind = line): void => {
+    if (kind !== before) say(line);
+    before = kind;
+  };
   for (;;) {
     signal?.throwIfAborted();
-    const sinceMs = clock.now() - beganMs;
-    const pods = await versionsOf(connection, options);
-    const state = spread(pods, version, sinceMs, UNASKED_MS);
-    if (state.type === "done") {
-      if (state.unasked > 0)
-        say(`${state.unasked} pods could not be asked, and have had ${UNASKED_MS / 1_000} s for it`);
-      return say(`${pods.size} of ${pods.size} pods have it`);
+    const nowMs = clock.now();
+    const versions = await versionsOf(connection, options).catch((error: unknown) => {
+      // Only looking is tried again: nothing is written before all pods are known to have the step.
+      if (!isPassing(error) || nowMs - beganMs > stepMs) throw error;
+      told(error.message, "away");
+      return undefined;
+    });
+    if (versions === undefined) reachableMs = clock.now();
+    else {
+      for (const [pod, its] of versions) if (its !== undefined) saidMs.set(pod, nowMs);
+      const seen = ([pod, its]: readonly [string, string | undefined]): readonly [string, Seen] => [
+        pod,
+        its === undefined ? { silentMs: nowMs - Math.max(reachableMs, saidMs.get(pod) ?? 0) } : { version: its },
+      ];
+      const state = spread(new Map([...versions].map(seen)), version, UNASKED_MS);
+      if (state.type === "done") {
+        if (state.unasked > 0)
+          say(`${state.unasked} pods could not be asked, and have had ${UNASKED_MS / 1_000} s for it`);
+        return say(`${versions.size} of ${versions.size} pods have it`);
+      }
+      told(`${versions.size - state.behind.length} of ${versions.size} pods have it`);
+      if (nowMs - beganMs > stepMs)
+        throw new CliError(
+          "INTERLOCK_ROTATION_STALLED",
+          `The ${what} of ${cluster}: ${state.behind.join(", ")} did not take the step within ${stepMs / 1_000} s`,
+          { cluster, what, behind: state.behind },
+        );
     }
-    const line = `${pods.size - state.behind.length} of ${pods.size} pods have it`;
-    if (line !== before) say(line);
-    before = line;
-    if (sinceMs > stepMs)
-      throw new CliError(
-        "INTERLOCK_ROTATION_STALLED",
-        `The ${what} of ${cluster}: ${state.behind.join(", ")} did not take the step within ${stepMs / 1_000} s`,
-        { cluster, what, behind: state.behind },
-      );
-    await new Promise<void>((resolve) => void timers.set(resolve, LOOK_MS));
+    await pause(timers, LOOK_MS, signal);
   }
 }
 
-async function versionsOf(connection: Connection, options: RotateOptions): Promise<ReadonlyMap<string, Seen>> {
-  const { cluster, namespace, what } = options;
+/** The version that each pod says it has; undefined: it cannot be asked. */
+async function versionsOf(
+  connection: Connection,
+  { cluster, namespace, what }: RotateOptions,
+): Promise<ReadonlyMap<string, string | undefined>> {
   const { pods } = kindsIn(namespace);
   const { items } = await connection.api.list(pods, { labelSelector: `interlock.dev/cluster=${cluster}` });
   const mounting = items.filter(
     ({ spec, status }) => spec?.nodeName !== undefined && status?.phase !== "Succeeded" && status?.phase !== "Failed",
   );
-  const asked = mounting.map(async ({ metadata: { name }, status }): Promise<readonly [string, Seen]> => {
+  const asked = mounting.map(async ({ metadata: { name }, status }): Promise<readonly [string, string | undefined]> => {
     // Its Secrets were mounted before its image was pulled, and stay like that as long as it is: it will start with old ones.
     if (status?.phase === "Pending") return [name, "of its start"];
     const answer = await askPod(connection, namespace, name);

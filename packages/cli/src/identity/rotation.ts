@@ -46,20 +46,21 @@ export function nextStep<T>(rotation: Begun<T>): Rotation<T> {
   }
 }
 
-/** What a pod says that it has: the version of a Secret, which is in a file beside the others. Undefined: it cannot be asked. */
-export type Seen = string | undefined;
+/**
+ * What is known of a pod: the version of a Secret that it said it has, which is in a file beside the others; or for how many
+ * milliseconds it could not be asked, and its kubelet had time to bring it what there is.
+ */
+export type Seen = { readonly version: string } | { readonly silentMs: number };
 
 export type Spread =
   | { readonly type: "done"; readonly unasked: number }
   | { readonly type: "waiting"; readonly behind: readonly string[] };
 
-/**
- * Whether all pods have a version that was written `sinceMs` ago. A pod that cannot be asked is taken to have it after
- * `unaskedMs`: its kubelet has brought it by then. One that says that it has another is always waited for.
- */
-export function spread(pods: ReadonlyMap<string, Seen>, version: string, sinceMs: number, unaskedMs: number): Spread {
-  const others = [...pods].filter(([, seen]) => seen !== version);
-  const unasked = others.filter(([, seen]) => seen === undefined).length;
-  if (others.length === 0 || (unasked === others.length && sinceMs >= unaskedMs)) return { type: "done", unasked };
-  return { type: "waiting", behind: others.map(([pod]) => pod) };
+/** Whether all pods have a version. One is taken to have it after `unaskedMs` of silence; one that says another is waited for. */
+export function spread(pods: ReadonlyMap<string, Seen>, version: string, unaskedMs: number): Spread {
+  const silent = [...pods.values()].filter((seen) => "silentMs" in seen).length;
+  const behind = [...pods]
+    .filter(([, seen]) => ("silentMs" in seen ? seen.silentMs < unaskedMs : seen.version !== version))
+    .map(([pod]) => pod);
+  return behind.length === 0 ? { type: "done", unasked: silent } : { type: "waiting", behind };
 }
