@@ -159,6 +159,7 @@ function listen(socket: WebSocket, me: Self<Frame>): void {
     "close",
     bind(() => exit(pid, { shutdown: "closed" })),
   );
+  socket.resume();
 }
 
 function hear(self: Self<unknown>, state: Visitor, data: string | undefined) {

@@ -82,7 +82,12 @@ function acceptChat(server: Server, here: string): void {
     }
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       webSocket.on("error", () => undefined);
-      usersSup.startChild(webSocket, here).catch(() => webSocket.close(1013, "The chat is full or being restarted."));
+      // What comes before there is a process to hear it would be lost.
+      webSocket.pause();
+      usersSup.startChild(webSocket, here).catch(() => {
+        webSocket.resume();
+        webSocket.close(1013, "The chat is full or being restarted.");
+      });
     });
   });
 }
