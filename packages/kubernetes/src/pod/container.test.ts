@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
 
+import { until } from "../../../cluster/src/node/until.fixture.ts";
 import { cgroupFiles, withCgroupFiles } from "./cgroup-files.fixture.ts";
 import { memoryGroup, processorGroup } from "./container-groups.fixture.ts";
 import { podExitCodes } from "./drain/machine.ts";
@@ -116,7 +117,7 @@ describe.skipIf(!canUnshare)(
       const { port } = await program.ports();
       await fetch(`http://127.0.0.1:${port}/orphan`);
       const outside = outsideOf(program);
-      while (!childrenOf(outside).some(({ state }) => state === "Z")) await pause(50);
+      await until(() => childrenOf(outside).some(({ state }) => state === "Z"));
     });
   },
 );
