@@ -195,4 +195,15 @@ describe("interlock deploy", () => {
     expect(written.length).toBeGreaterThan(0);
     expect(written.every((path) => path.includes("/leases"))).toBe(true);
   });
+
+  test("interrupted while it waits to come back with an object, it does not come back", async () => {
+    const given = new TestTerminal();
+    given.server.fault = ({ method }) => (method === "PATCH" ? { status: 429, retryAfterSeconds: 60 } : undefined);
+    const interrupted = deploy(options, given);
+    await expect.poll(() => given.server.requests.some(({ method }) => method === "PATCH")).toBe(true);
+    process.emit("SIGINT", "SIGINT");
+    await expect(interrupted).rejects.toMatchObject({ code: "INTERLOCK_INTERRUPTED" });
+    expect(given.server.requests.filter(({ method }) => method === "PATCH")).toHaveLength(1);
+    expect(await deploying(given)).toBe("");
+  });
 });

@@ -45,9 +45,8 @@ export async function undo(named: string | undefined, options: UndoOptions, term
     const template = withoutHash(target.spec?.template);
     say(`${app} in ${namespace}: revision ${revisionOf(deployment) ?? "?"} → revision ${revisionOf(target)}`);
     for (const line of differences(deployment.spec?.template, template)) say(`  ${line}`);
-    signal?.throwIfAborted();
     // As the deployment itself did, so that the next one meets fields of its own and no conflict.
-    await api.apply(kindsIn(namespace).deployments, goneBack(deployment, template), { fieldManager, dryRun });
+    await api.apply(kindsIn(namespace).deployments, goneBack(deployment, template), { fieldManager, dryRun, signal });
   };
   try {
     if (options.dryRun === true) {

@@ -13,7 +13,7 @@ export interface ApplyOptions {
   readonly namespace: string;
   /** Whether the nodes talk over TLS. */
   readonly tls: boolean;
-  /** Ends it between two objects. */
+  /** Ends it: nothing is written after it, and what was on its way may have been. */
   readonly signal?: AbortSignal;
   /** Told of each object, once it is there. */
   readonly applied: (what: string) => void;
@@ -27,10 +27,10 @@ export async function applyAll(
 ): Promise<void> {
   await ensureIdentity(api, options);
   for (const { object, plural } of rendered) {
-    options.signal?.throwIfAborted();
     const { apiVersion, kind, metadata } = object;
     const of = resource({ apiVersion, kind, plural, namespace: metadata.namespace });
-    await api.apply(of, object, { fieldManager }).catch((error: unknown) => {
+    // Also of one that the server has asked to come back with: by then others may deploy.
+    await api.apply(of, object, { fieldManager, signal: options.signal }).catch((error: unknown) => {
       throw refusal(error, `${kind} ${metadata.name}`, options.namespace);
     });
     options.applied(`${kind} ${metadata.name}`);
