@@ -22,7 +22,7 @@ export class VirtualCluster implements AsyncDisposable {
   /** `delayMs`: of the next thing that is on its way. */
   constructor(delayMs: () => number = () => 1) {
     const { clock, timers } = this.time.node().runtime;
-    this.#network = new DelayedNetwork(timers, clock.now, delayMs);
+    this.#network = new DelayedNetwork(timers, () => clock.now(), delayMs);
   }
 
   get ports(): Ports {
