@@ -28,7 +28,8 @@ servers as well.
 ## One deployment at a time
 
 \`deploy\` and \`undo\` hold the Lease \`interlock-deploy-APP\` while they run, and are refused while somebody else holds it, with who that
-is and since when. Whoever died doing it holds it for 15 s more. A rollout that cannot succeed ends with code 6 and a name:
+is and since when. \`deploy --rotate\` holds the Lease \`interlock-rotate-CLUSTER\` as well, which all applications of a cluster share.
+Whoever died doing it holds it for 15 s more. A rollout that cannot succeed ends with code 6 and a name:
 
 | name | what was seen |
 |---|---|

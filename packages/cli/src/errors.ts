@@ -32,14 +32,14 @@ export interface CliErrorDetails {
   };
   /** The API server does not let whoever deploys do that. */
   readonly INTERLOCK_DEPLOY_FORBIDDEN: { readonly what: string };
-  /** Somebody else deploys the application, or takes it back. `since`: ISO 8601. */
+  /** Somebody else deploys the application, takes it back, or rotates the secrets of the cluster `app`. `since`: ISO 8601. */
   readonly INTERLOCK_DEPLOY_LOCKED: {
     readonly app: string;
     readonly namespace: string;
     readonly holder: string;
     readonly since: string | undefined;
   };
-  /** The API server gave no answer for so long that others may have begun to deploy the application: what was going on here has ended. */
+  /** The API server gave no answer for so long that others may have begun to do the same: what was going on here has ended. */
   readonly INTERLOCK_DEPLOY_LOCK_LOST: { readonly app: string; readonly namespace: string; readonly forMs: number };
   /** There is no namespace of that name to deploy to. */
   readonly INTERLOCK_NO_SUCH_NAMESPACE: { readonly namespace: string };

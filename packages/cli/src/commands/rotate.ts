@@ -13,7 +13,10 @@ export interface RotateCommandOptions {
   readonly context?: string;
 }
 
-/** **Errors** `INTERLOCK_ROTATION_STALLED`, `INTERLOCK_CLUSTER_SECRET`, `INTERLOCK_LAUNCH_OPTION`, those of the API server. */
+/**
+ * **Errors** `INTERLOCK_ROTATION_STALLED`, `INTERLOCK_CLUSTER_SECRET`, `INTERLOCK_LAUNCH_OPTION`, those of the two locks and of the
+ * API server.
+ */
 export async function rotateIdentity(
   what: string,
   app: AppSpec,
@@ -31,15 +34,18 @@ export async function rotateIdentity(
   try {
     say(`the ${what} of ${cluster} in ${namespace} at ${api.server}`);
     await untilSignalled((interrupted) =>
-      whileLocked(api, { app: app.name, namespace, say, signal: interrupted }, (signal) =>
-        rotate(connection, {
-          what,
-          cluster,
-          namespace,
-          fieldManager,
-          signal,
-          say: (line) => say(`${signs.waiting(talk)} ${line}`),
-        }),
+      // Its other applications may be deployed meanwhile, but must not rotate.
+      whileLocked(api, { app: app.name, namespace, say, signal: interrupted }, (held) =>
+        whileLocked(api, { doing: "rotate", app: cluster, namespace, say, signal: held }, (signal) =>
+          rotate(connection, {
+            what,
+            cluster,
+            namespace,
+            fieldManager,
+            signal,
+            say: (line) => say(`${signs.waiting(talk)} ${line}`),
+          }),
+        ),
       ),
     );
     say(`${signs.good(talk)} the ${what} of ${cluster} is another one`);

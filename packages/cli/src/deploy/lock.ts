@@ -1,5 +1,5 @@
 /**
- * One deployment of an application at a time: a Lease that whoever deploys holds and renews. Given back at the end; of one who
+ * One deployment of an application at a time, and one rotation of a cluster: a Lease that whoever does it holds and renews. Given back at the end; of one who
  * has died it stands still, and is taken over once it has for as long as it is good.
  */
 import { hostname, userInfo } from "node:os";
@@ -10,6 +10,9 @@ import { pause } from "../pause.ts";
 import { refusal } from "./apply.ts";
 
 export interface LockOptions {
+  /** What is done, by one at a time. Default `deploy`. */
+  readonly doing?: Doing;
+  /** Its name, or for `rotate` that of the cluster, which several applications share. */
   readonly app: string;
   readonly namespace: string;
   /** Told what is waited for, and what has gone wrong without harm. */
@@ -28,13 +31,20 @@ const deadlineOf = (durationMs: number): number => (durationMs * 2) / 3;
 /** How often it is renewed, and looked at twice while another one has it. */
 const renewalOf = (durationMs: number): number => deadlineOf(durationMs) / 5;
 
-const lockName = (app: string): string => `interlock-deploy-${app}`;
+type Doing = "deploy" | "rotate";
+
+const words: Readonly<Record<Doing, { readonly does: string; readonly done: string }>> = {
+  deploy: { does: "deploys", done: "deployed" },
+  rotate: { does: "rotates", done: "rotated" },
+};
+
+const lockName = ({ app, doing = "deploy" }: LockOptions): string => `interlock-${doing}-${app}`;
 
 type Lease = ReturnType<ReturnType<typeof kubernetesLeases>["lease"]>;
 type LeaseRecord = NonNullable<Awaited<ReturnType<Lease["read"]>>>;
 
 /**
- * Runs `body` while nobody else deploys the application. Its signal is aborted when the lock is lost, and when that of the
+ * Runs `body` while nobody else does the same to the application or the cluster. Its signal is aborted when the lock is lost, and when that of the
  * options is; after that it is not begun.
  *
  * **Errors** `INTERLOCK_DEPLOY_LOCKED` with who holds it and since when; `INTERLOCK_NO_SUCH_NAMESPACE`,
@@ -47,8 +57,8 @@ export async function whileLocked<T>(
   body: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { app, durationMs = DURATION_MS, holder = whoAsks(), namespace, say, signal } = options;
-  const lease = kubernetesLeases({ api, namespace }).lease(lockName(app));
-  const what = `Lease ${lockName(app)}`;
+  const lease = kubernetesLeases({ api, namespace }).lease(lockName(options));
+  const what = `Lease ${lockName(options)}`;
   const refused = (error: unknown): never => {
     throw refusal(error, what, namespace);
   };
@@ -82,7 +92,8 @@ async function untilFree(
   const { clock, timers } = api.runtime;
   const first = await lease.read();
   if (first?.holder === undefined) return first;
-  options.say(`${first.holder} deploys ${options.app}, or has died doing it: looking whether it goes on`);
+  const { app, doing = "deploy" } = options;
+  options.say(`${first.holder} ${words[doing].does} ${app}, or has died doing it: looking whether it goes on`);
   const seenMs = clock.now();
   while (clock.now() - seenMs < first.durationMs) {
     await pause(timers, renewalOf(durationMs) / 2, options.signal);
@@ -102,7 +113,7 @@ function keep(
   lost: (why: CliError) => void,
 ) {
   const { clock, timers } = api.runtime;
-  const { app, durationMs = DURATION_MS, namespace } = options;
+  const { app, doing = "deploy", durationMs = DURATION_MS, namespace } = options;
   const untilMs = (sinceMs: number, forMs: number): number => Math.max(0, sinceMs + forMs - clock.now());
   let { record } = first;
   let next: unknown;
@@ -123,7 +134,7 @@ function keep(
   const heldSince = (askedMs: number): void => {
     timers.clear(deadline);
     const forMs = deadlineOf(durationMs);
-    const message = `The lock of ${app} in ${namespace} could not be renewed for ${forMs} ms: others may deploy it now`;
+    const message = `The lock of ${app} in ${namespace} could not be renewed for ${forMs} ms: others may ${doing} it now`;
     const why = new CliError("INTERLOCK_DEPLOY_LOCK_LOST", message, { app, namespace, forMs });
     deadline = timers.set(() => lose(why), untilMs(askedMs, forMs));
   };
@@ -162,7 +173,7 @@ async function locked(
   holder: string | undefined,
 ): Promise<CliError<"INTERLOCK_DEPLOY_LOCKED">> {
   const { leases: of } = kindsIn(options.namespace);
-  const object = await api.find(of, lockName(options.app)).catch(() => undefined);
+  const object = await api.find(of, lockName(options)).catch(() => undefined);
   const { acquireTime, holderIdentity } = object?.spec ?? {};
   return lockedBy(
     options,
@@ -171,8 +182,8 @@ async function locked(
   );
 }
 
-function lockedBy({ app, namespace }: LockOptions, holder = "somebody else", since?: string) {
-  const message = `${app} in ${namespace} is being deployed by ${holder}${since === undefined ? "" : `, since ${since}`}`;
+function lockedBy({ app, doing = "deploy", namespace }: LockOptions, holder = "somebody else", since?: string) {
+  const message = `${app} in ${namespace} is being ${words[doing].done} by ${holder}${since === undefined ? "" : `, since ${since}`}`;
   return new CliError("INTERLOCK_DEPLOY_LOCKED", message, { app, namespace, holder, since });
 }
 

@@ -33,6 +33,8 @@ export interface Store<T, S> {
 
 export interface StoreOptions extends ClusterPlace {
   readonly fieldManager: string;
+  /** Whoever writes wants no more of it. */
+  readonly signal?: AbortSignal;
 }
 
 export function cookieStore(api: KubernetesApi, options: StoreOptions): Store<string, Stored<Secret>> {
@@ -88,10 +90,14 @@ export function authorityStore(api: KubernetesApi, options: StoreOptions): Store
 /** With the version of what was read: of two who change it at once one is refused. */
 function replace(
   api: KubernetesApi,
-  { fieldManager, namespace }: StoreOptions,
+  { fieldManager, namespace, signal }: StoreOptions,
   stored: Stored<Secret>,
   { metadata, ...secret }: Secret,
 ): Promise<Stored<Secret>> {
   const { secrets: of } = kindsIn(namespace);
-  return api.update(of, { ...stored, ...secret, metadata: { ...stored.metadata, ...metadata } }, { fieldManager });
+  return api.update(
+    of,
+    { ...stored, ...secret, metadata: { ...stored.metadata, ...metadata } },
+    { fieldManager, signal },
+  );
 }
