@@ -60,6 +60,7 @@ export class Arbiter {
   #suspensions = 0;
   #isFailing = false;
   #wasIn = false;
+  #isHalted = false;
   /** The claim as it was told last. */
   #said = "";
   /** Has been allowed to, once: before, not being so is nothing to be told of. */
@@ -86,6 +87,12 @@ export class Arbiter {
     this.#act((arbitration, nowMs) => arbitration.wake(nowMs));
   }
 
+  /** All that it was told of: a membership that begins anew has to find them again, or that they have ended. */
+  get known(): ReadonlySet<NodeName> {
+    const { live, missing } = this.#arbitration.around;
+    return new Set([...live, ...missing]);
+  }
+
   surrounded(around: Surroundings): void {
     // A membership that begins anew knows less than this.
     if (this.#wasIn && around.phase !== "in") return;
@@ -109,15 +116,21 @@ export class Arbiter {
 
   status(): ArbiterStatus {
     const nowMs = this.#nowMs;
-    const { isAllowed: allowed, missing, problem } = this.#arbitration;
+    const { around, isAllowed: allowed, problem } = this.#arbitration;
     return {
       allowed,
       reason: this.#arbitration.reason(nowMs),
       losing: this.#arbitration.isLosing(nowMs),
       holder: this.#arbitration.holder(nowMs),
-      missing: [...missing].sort(),
+      missing: [...around.missing].sort(),
       problem,
     };
+  }
+
+  /** Resolves when all unique work has ended here. None is done any more, whatever is granted. */
+  halt(): Promise<void> {
+    this.#isHalted = true;
+    return unowned(() => suspendUnique(this.#shell.local));
   }
 
   /** Gives the lease up, so that the others need not wait for its end. */
@@ -194,6 +207,7 @@ export class Arbiter {
   }
 
   #resume(): void {
+    if (this.#isHalted) return;
     this.#suspensions++;
     if (this.#wasAllowed) this.#warn("does unique work again");
     this.#wasAllowed = true;

@@ -82,6 +82,25 @@ describe("a holder that sees fewer than half", () => {
   });
 });
 
+test("a cut is as new as it is, however long ago the same two were cut from each other before", () => {
+  const holder = new Holder();
+  const { arbitration } = holder;
+  const licences = (fromMs: number): unknown[] => {
+    const answers = [0, 1_000, 2_000].flatMap((afterMs) => {
+      holder.wake(fromMs + afterMs, fromMs + afterMs);
+      const cut = { type: "may", number: fromMs + afterMs, isIdle: false } as const;
+      return [
+        ...told(arbitration.received({ ...cut, node: "c@h", missing: ["d@h"] }, fromMs + afterMs)),
+        ...told(arbitration.received({ ...cut, node: "d@h", missing: ["c@h"] }, fromMs + afterMs)),
+      ];
+    });
+    return answers.map((answer) => (answer as { licence: unknown }).licence);
+  };
+  expect(licences(1_000)).not.toContain("refused");
+  holder.wake(3_100, 600_000);
+  expect(licences(600_000)).not.toContain("refused");
+});
+
 test("a node that misses others is not told by one that sees all that it may go on", () => {
   const arbitration = new Arbitration("b@h", "b@h/1", { timing, onLoss: "stop" }, 0);
   const asked = told(arbitration.surrounded(surroundings(["c@h"]), 0));

@@ -15,7 +15,7 @@ import { Discoverer } from "../discovery/discoverer.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import type { DiscoveryStatus } from "../discovery/findings.ts";
 import { badOption } from "../errors.ts";
-import { standDown } from "../node/attached.ts";
+import { isSuspended, resumeUnique, standDown } from "../node/attached.ts";
 import type { ClusterNode } from "../node/node.ts";
 import { type NodeParts, partsOf } from "../node/parts.ts";
 import { changesOf } from "./changes.ts";
@@ -196,7 +196,9 @@ class RunningCluster implements Cluster {
 
   async start(): Promise<void> {
     const { kernel, local } = this.#parts;
-    this.#arbiter?.start();
+    if (this.#arbiter !== undefined) this.#arbiter.start();
+    // It may have left another cluster, which let it do nothing unique any more.
+    else if (isSuspended(local)) resumeUnique(local);
     const server = membershipServer({
       local,
       kernel,
@@ -210,8 +212,11 @@ class RunningCluster implements Cluster {
       stopped: () => void this.leave(),
     });
     this.#supervisor = await startSupervised(local, server);
-    // It gives up when its child fails too often: then nobody is left to say goodbye.
-    void monitor(this.#supervisor.pid).then(() => this.#left.abort());
+    // It gives up when its child fails too often: then nobody is left to say goodbye, nor who is missing.
+    void monitor(this.#supervisor.pid).then(() => {
+      this.#left.abort();
+      void this.#arbiter?.halt();
+    });
     this.#discoverer.start();
   }
 

@@ -18,7 +18,7 @@ import type { Arbiter } from "../arbiter/arbiter.ts";
 import { checkedArbiterMessage } from "../arbiter/messages.ts";
 import type { Findings } from "../discovery/findings.ts";
 import { monitorNodes } from "../node/monitor-nodes.ts";
-import type { NetKernel } from "../node/net-kernel.ts";
+import { type NetKernel, NobodyListens } from "../node/net-kernel.ts";
 import { Disagreement } from "./disagreement.ts";
 import { checkedMessage } from "./messages.ts";
 import { type Effect, type MembershipChange, type MembershipRules, MembershipState } from "./state.ts";
@@ -107,6 +107,10 @@ export function membershipServer(options: MembershipServerOptions): AnyGenServer
         shell.act((state) => state.leave(now()));
         return noreply();
       },
+      ended({ state: shell }) {
+        shell.act((state) => state.ended(now()));
+        return noreply();
+      },
     },
     info({ state: shell }, message: SystemMessage | Tick | undefined | null) {
       // Whatever else is sent to the name is none of its business.
@@ -144,7 +148,8 @@ class Shell {
     this.#options = options;
     this.#process = process;
     this.#cast = cast;
-    this.#state = new MembershipState({ node: local.name, incarnation: kernel.creation }, rules, random, clock.now());
+    const self = { node: local.name, incarnation: kernel.creation };
+    this.#state = new MembershipState(self, rules, random, clock.now(), options.arbiter?.known);
     this.#reportAtMs = clock.now() + REPORT_AFTER_MS;
   }
 
@@ -179,6 +184,9 @@ class Shell {
             `cluster ${effect.from} is ${effect.into} from now on, that of ${effect.node}: the two were begun apart`,
           );
           break;
+        case "end":
+          void this.#options.arbiter?.halt().then(() => this.#cast("ended"));
+          break;
         case "left":
           break;
       }
@@ -205,7 +213,7 @@ class Shell {
 
   #dial(node: NodeName): void {
     this.#options.kernel.connect(node).catch(({ cause }: Error) => {
-      this.#cast("notReached", node, (cause as { code?: unknown } | undefined)?.code === "ECONNREFUSED");
+      this.#cast("notReached", node, cause instanceof NobodyListens);
     });
   }
 

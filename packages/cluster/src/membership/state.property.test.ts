@@ -98,6 +98,8 @@ class World {
       else if (effect.type === "tell") for (const to of effect.nodes) this.#send(node, to, effect.message);
       else if (effect.type === "changed") this.#changed(node, effect.change);
       else if (effect.type === "left") this.at(node).hasLeft = true;
+      else if (effect.type === "end")
+        this.do(this.#delay(), () => this.sites.has(node) && this.act(node, this.at(node).state.ended(this.nowMs)));
     }
     const site = this.sites.get(node);
     if (site === undefined) return;
@@ -209,7 +211,7 @@ class World {
         const there = this.sites.get(what.to);
         if (there !== undefined && !there.hasLeft && !this.isCut(what.from, what.to))
           return this.link(what.from, what.to);
-        return this.act(what.from, from.state.dialFailed(what.to, this.nowMs));
+        return this.act(what.from, from.state.dialFailed(what.to, this.nowMs, false));
       }
       case "message": {
         const to = this.sites.get(what.to);
@@ -416,6 +418,41 @@ describe("nodes whose arbiter decides who begins", () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  test("miss whoever is cut off for as long as discovery finds them, be they forgotten as members or not", () => {
+    fc.assert(
+      fc.property(delays, fc.subarray([...NODES], { minLength: 1, maxLength: 4 }), (delay, some) => {
+        const world = new World(delay);
+        for (const [at, node] of NODES.entries()) world.start(node, at + 1, NODES, arbitrated);
+        world.run(20_000);
+        const missing = (node: NodeName): readonly NodeName[] => [...world.at(node).state.surroundings.missing].sort();
+        const others = NODES.filter((node) => !some.includes(node));
+        world.part(some);
+        world.run(world.nowMs + 2 * rules.forgetMs);
+        for (const node of some) expect(missing(node)).toEqual(others);
+        for (const node of others) expect(missing(node)).toEqual([...some].sort());
+        // One that fails knows nothing of who has gone.
+        for (const node of NODES) world.find(node, [node], false);
+        world.run(world.nowMs + 2 * rules.forgetMs);
+        for (const node of some) expect(missing(node)).toEqual(others);
+        for (const node of NODES) world.find(node, [node]);
+        world.run(world.nowMs + 1_000);
+        for (const node of NODES) expect(missing(node)).toEqual([]);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test("miss nobody whose system has answered that nobody listens there", () => {
+    const state = new MembershipState({ node: "a@h", incarnation: 1 }, rules, () => 0.5, 0, ["b@h", "c@h"]);
+    state.found(new Set(["a@h"]), true, 0);
+    state.tick(rules.stableMarginMs);
+    expect(state.standing).toBe("up");
+    expect([...state.surroundings.missing]).toEqual(["b@h", "c@h"]);
+    state.dialFailed("b@h", 2_000, false);
+    state.dialFailed("c@h", 2_000, true);
+    expect([...state.surroundings.missing]).toEqual(["b@h"]);
   });
 
   test("form none while its lease cannot be reached, say so, and one when it can", () => {

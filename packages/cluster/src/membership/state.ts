@@ -44,6 +44,8 @@ export type Effect =
   | { readonly type: "changed"; readonly change: MembershipChange }
   /** Two clusters were begun apart and have met: this node's is now called as the other one. */
   | { readonly type: "merged"; readonly node: NodeName; readonly from: string; readonly into: string }
+  /** The unique work of this node has to end before it has left; `ended` is to follow. */
+  | { readonly type: "end" }
   /** This node has left, and all have heard of it that could. */
   | { readonly type: "left" };
 
@@ -84,8 +86,8 @@ export class MembershipState {
   /** Connected, and nothing to do with this cluster. */
   readonly #strangers = new Set<NodeName>();
   readonly #dials = new Map<NodeName, Dial>();
-  /** Members that are down, and may yet be alive on the other side of a cut: nothing has shown that their process has ended. */
-  readonly #missing = new Set<NodeName>();
+  /** Who may yet be alive on the other side of a cut, and since when: nothing has shown that their process has ended. */
+  readonly #missing: Map<NodeName, number>;
   #claim: Claim = UNCLAIMED;
   #wouldForm = false;
   #found: ReadonlySet<NodeName> = new Set();
@@ -98,6 +100,8 @@ export class MembershipState {
   /** Who has not heard yet that this node leaves, and until when that matters. */
   #unheard: Set<NodeName> = new Set();
   #leaveUntilMs = 0;
+  #isEnding = false;
+  #hasEnded = false;
   #hasLeft = false;
   #waitingFor: string | undefined = "discovery has not said anything yet";
   #view: View | undefined;
@@ -108,7 +112,9 @@ export class MembershipState {
     rules: MembershipRules,
     random: Random,
     nowMs: number,
+    missing: Iterable<NodeName> = [],
   ) {
+    this.#missing = new Map([...missing].map((node) => [node, nowMs]));
     this.#self = self.node;
     this.#incarnation = self.incarnation;
     this.#rules = rules;
@@ -143,7 +149,7 @@ export class MembershipState {
   get surroundings(): Surroundings {
     if (this.#standing === "waiting" || this.#standing === "left")
       return { phase: this.#wouldForm ? "forming" : "waiting", live: new Set(), missing: new Set() };
-    return { phase: "in", live: new Set(this.#others()), missing: new Set(this.#missing) };
+    return { phase: "in", live: new Set(this.#others()), missing: new Set(this.#missing.keys()) };
   }
 
   // What happens
@@ -187,8 +193,8 @@ export class MembershipState {
     this.#strangers.delete(node);
     if (this.#peers.delete(node)) {
       const member = this.#members.get(node);
-      // Whoever leaves has ended before what only one may do.
-      if (member?.state === "up" || member?.state === "joining") this.#missing.add(node);
+      // Who has left has ended before what only one may do.
+      if (member !== undefined && isLive(member)) this.#missing.set(node, nowMs);
       this.#lost(node, nowMs);
       this.#failedDial(node, nowMs);
     }
@@ -196,7 +202,7 @@ export class MembershipState {
   }
 
   /** @param isRefused its system has answered that nobody listens there: its process has ended. */
-  dialFailed(node: NodeName, nowMs: number, isRefused = false): readonly Effect[] {
+  dialFailed(node: NodeName, nowMs: number, isRefused: boolean): readonly Effect[] {
     if (isRefused) this.#missing.delete(node);
     if (!this.#peers.has(node)) this.#failedDial(node, nowMs);
     return this.#next(nowMs);
@@ -240,15 +246,23 @@ export class MembershipState {
     return this.#next(nowMs);
   }
 
+  /** Unique work has. */
+  ended(nowMs: number): readonly Effect[] {
+    this.#hasEnded = true;
+    return this.#next(nowMs);
+  }
+
   /** Now and then: what is due, and what is to be said to all. */
   tick(nowMs: number): readonly Effect[] {
     for (const [node, goneMs] of this.#goneMs)
       if (nowMs - goneMs >= this.#rules.forgetMs) {
         this.#goneMs.delete(node);
         this.#members.delete(node);
-        this.#missing.delete(node);
         this.#view = undefined;
       }
+    for (const [node, sinceMs] of this.#missing)
+      if (this.#complete && !this.#found.has(node) && nowMs - sinceMs >= this.#rules.forgetMs)
+        this.#missing.delete(node);
     const effects = this.#next(nowMs);
     if (this.#standing === "waiting") this.#tellAgreement(nowMs);
     else if (this.#standing !== "left") this.#compareViews();
@@ -370,11 +384,17 @@ export class MembershipState {
     });
     if (waiting && nowMs < this.#leaveUntilMs) return;
     if (this.#standing === "leaving") {
+      if (this.#rules.arbitrated && !this.#hasEnded) return this.#end();
       this.#leaving("left", nowMs);
       if (this.#unheard.size > 0) return;
     }
     this.#hasLeft = true;
     this.#effects.push({ type: "left" });
+  }
+
+  #end(): void {
+    if (!this.#isEnding) this.#effects.push({ type: "end" });
+    this.#isEnding = true;
   }
 
   // What follows
@@ -484,7 +504,7 @@ export class MembershipState {
     const told = [...this.#peers.values()].flatMap(({ nodes }) => nodes);
     // Discovery need not have found it: whoever holds the lease is in the cluster, or begins it.
     const holder = this.#wouldForm && this.#claim.type === "taken" ? [this.#claim.by] : EMPTY;
-    const wanted = new Set([...this.#found, ...told, ...down, ...holder]);
+    const wanted = new Set([...this.#found, ...told, ...down, ...holder, ...this.#missing.keys()]);
     for (const node of wanted) {
       if (node === this.#self || this.#peers.has(node) || this.#strangers.has(node)) continue;
       const dial = this.#dials.get(node) ?? { failures: 0, pending: false, nextMs: nowMs };

@@ -69,6 +69,12 @@ interface Up {
   readonly creation: number;
 }
 
+/**
+ * The system of a node has answered that nobody listens at the node's own address: its process has ended. Where whoever looks the
+ * address up is refused, as by a name server that is gone, that says nothing of the node.
+ */
+export class NobodyListens extends Error {}
+
 export class NetKernel implements Network, Receiver {
   readonly name: Atom;
   readonly creation: number;
@@ -243,7 +249,9 @@ export class NetKernel implements Network, Receiver {
     let socket: Socket;
     try {
       const address = await Promise.race([lookup(peer.name, signal), calledOff]);
-      socket = await ports.dial(address, signal, credentials);
+      socket = await ports.dial(address, signal, credentials).catch((error: Error & { readonly code?: unknown }) => {
+        throw error.code === "ECONNREFUSED" ? new NobodyListens(error.message, { cause: error }) : error;
+      });
     } finally {
       local.runtime.timers.clear(timer);
     }
