@@ -4,7 +4,7 @@ import { candidateName } from "../lease/candidate.ts";
 import { type LeaseRequest, type LeaseTiming, leaseTiming } from "../lease/elector.ts";
 import type { Lease } from "../lease/lease.ts";
 import { carryOut, releasedWithin } from "../lease/requests.ts";
-import { resumeUnique, suspendUnique } from "../node/attached.ts";
+import { suspension } from "../node/halt.ts";
 import { Arbitration, type ArbitrationEffect, type Surroundings } from "./arbitration.ts";
 import type { ArbiterMessage } from "./messages.ts";
 
@@ -80,7 +80,7 @@ export class Arbiter {
   /** From now on no unique work is done here until it is known that it may be. */
   start(): void {
     const { local } = this.#shell;
-    void suspendUnique(local);
+    void suspension.halt(local);
     this.#unwatch = unowned(() =>
       this.#lease.watch?.(() => this.#act((arbitration, nowMs) => arbitration.changed(nowMs))),
     );
@@ -130,7 +130,7 @@ export class Arbiter {
   /** Resolves when all unique work has ended here. None is done any more, whatever is granted. */
   halt(): Promise<void> {
     this.#isHalted = true;
-    return unowned(() => suspendUnique(this.#shell.local));
+    return unowned(() => suspension.halt(this.#shell.local));
   }
 
   /** Gives the lease up, so that the others need not wait for its end. */
@@ -197,11 +197,11 @@ export class Arbiter {
 
   #suspend(): void {
     const { local } = this.#shell;
-    const suspension = ++this.#suspensions;
+    const number = ++this.#suspensions;
     this.#warn(`does no unique work any more: ${this.#arbitration.reason(this.#nowMs) ?? "it is in no cluster"}`);
     unowned(() => {
-      void suspendUnique(local).then(() => {
-        if (suspension === this.#suspensions) this.#act((arbitration, nowMs) => arbitration.ended(nowMs));
+      void suspension.halt(local).then(() => {
+        if (number === this.#suspensions) this.#act((arbitration, nowMs) => arbitration.ended(nowMs));
       });
     });
   }
@@ -211,7 +211,7 @@ export class Arbiter {
     this.#suspensions++;
     if (this.#wasAllowed) this.#warn("does unique work again");
     this.#wasAllowed = true;
-    unowned(() => resumeUnique(this.#shell.local));
+    unowned(() => suspension.goOn(this.#shell.local));
   }
 
   /** Once, not every two seconds. */

@@ -15,7 +15,8 @@ import { Discoverer } from "../discovery/discoverer.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import type { DiscoveryStatus } from "../discovery/findings.ts";
 import { badOption } from "../errors.ts";
-import { isSuspended, resumeUnique, standDown } from "../node/attached.ts";
+import { standDown } from "../node/attached.ts";
+import { suspension } from "../node/halt.ts";
 import type { ClusterNode } from "../node/node.ts";
 import { type NodeParts, partsOf } from "../node/parts.ts";
 import { changesOf } from "./changes.ts";
@@ -198,7 +199,7 @@ class RunningCluster implements Cluster {
     const { kernel, local } = this.#parts;
     if (this.#arbiter !== undefined) this.#arbiter.start();
     // It may have left another cluster, which let it do nothing unique any more.
-    else if (isSuspended(local)) resumeUnique(local);
+    else if (suspension.isHalted(local)) suspension.goOn(local);
     const server = membershipServer({
       local,
       kernel,

@@ -4,7 +4,7 @@
  */
 import type { LocalNode } from "@interlock/core";
 import type { Process } from "@interlock/core/distribution";
-import { departure, suspension } from "./halt.ts";
+import { departure } from "./halt.ts";
 import type { NodeEvent } from "./net-kernel.ts";
 
 type NodeWatcher = (event: NodeEvent) => void;
@@ -39,18 +39,6 @@ export function hasStoodDown(local: LocalNode): boolean {
 export function arrived(local: LocalNode): void {
   stoodDown.delete(local);
   departure.goOn(local);
-}
-
-export function suspendUnique(local: LocalNode): Promise<void> {
-  return suspension.halt(local);
-}
-
-export function resumeUnique(local: LocalNode): void {
-  suspension.goOn(local);
-}
-
-export function isSuspended(local: LocalNode): boolean {
-  return suspension.isHalted(local);
 }
 
 /** From now on messages of other nodes reach `process` in the exact profile. */
