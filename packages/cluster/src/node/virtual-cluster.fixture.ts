@@ -18,6 +18,7 @@ export class VirtualCluster implements AsyncDisposable {
   readonly #nodes: TestNode[] = [];
   /** Which side of a split each node is on. */
   #sides = new Map<NodeName, number>();
+  readonly #cuts = new Set<string>();
 
   /** `delayMs`: of the next thing that is on its way. */
   constructor(delayMs: () => number = () => 1) {
@@ -38,7 +39,7 @@ export class VirtualCluster implements AsyncDisposable {
       lookup: async (other) => {
         const at = this.#names.lastIndexOf(other);
         if (at < 0) throw new Error("there is no such node");
-        if (this.#sides.get(other) !== this.#sides.get(name)) throw new Error("it is on the other side of a split");
+        if (this.#isParted(name, other)) throw new Error("it is on the other side of a split");
         return { host: "127.0.0.1", port: at + 1 };
       },
       ports,
@@ -73,14 +74,24 @@ export class VirtualCluster implements AsyncDisposable {
   async split(...sides: readonly (readonly TestNode[])[]): Promise<void> {
     this.#sides = new Map(sides.flatMap((side, index) => side.map(({ name }) => [name, index + 1])));
     for (const { name, node } of this.#nodes)
-      for (const other of node.nodes("connected"))
-        if (this.#sides.get(name) !== this.#sides.get(other)) node.disconnect(other);
+      for (const other of node.nodes("connected")) if (this.#isParted(name, other)) node.disconnect(other);
     await this.time.advance(1_000);
+  }
+
+  /** Parts two nodes from each other alone. */
+  cut(one: TestNode, other: TestNode): void {
+    this.#cuts.add([one.name, other.name].sort().join());
+    one.node.disconnect(other.name);
   }
 
   /** All can reach each other again; nobody is connected by that alone. */
   heal(): void {
     this.#sides.clear();
+    this.#cuts.clear();
+  }
+
+  #isParted(one: NodeName, other: NodeName): boolean {
+    return this.#sides.get(one) !== this.#sides.get(other) || this.#cuts.has([one, other].sort().join());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
