@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Cluster, shownBy, takenBy } from "./rotated-cluster.fixture.ts";
+import { Cluster, place, shownBy, takenBy } from "./rotated-cluster.fixture.ts";
 import { ensureSecrets } from "./secrets.ts";
 
 test.each([
@@ -17,7 +17,7 @@ test.each([
         return request();
       };
       const { api } = cluster.connection(through);
-      const deploy = { cluster: "shop", namespace: "prod", tls: true, fieldManager: "test", applied: () => undefined };
+      const deploy = { ...place, tls: true, fieldManager: "test", applied: () => undefined };
       const ends = await scheduler.waitFor(
         Promise.allSettled([
           cluster.rotate({ stepMs: 12_000 }, through),
