@@ -177,11 +177,7 @@ export class Arbitration {
       this.#refusedBy = undefined;
     }
     if (this.#refusedBy !== undefined && !around.live.has(this.#refusedBy)) this.#refusedBy = undefined;
-    for (const node of this.#around.live)
-      if (!around.live.has(node)) {
-        this.#liveSinceMs.delete(node);
-        this.#cuts.delete(node);
-      }
+    for (const node of this.#around.live) if (!around.live.has(node)) this.#liveSinceMs.delete(node);
     for (const node of around.live) if (!this.#around.live.has(node)) this.#liveSinceMs.set(node, nowMs);
     this.#around = around;
     return this.#next(nowMs);
@@ -254,15 +250,13 @@ export class Arbitration {
   #mayHe({ isIdle, missing, node, number }: Extract<ArbiterMessage, { type: "may" }>, nowMs: number): void {
     const { live, phase } = this.#around;
     if (phase !== "in" || !live.has(node) || nowMs >= this.#allowedUntilMs) return;
-    const known = this.#cutsOf(node, nowMs)?.since;
+    this.#forget(nowMs);
+    const known = this.#cuts.get(node)?.since;
     const since = new Map(missing.map((one) => [one, known?.get(one) ?? nowMs]));
     this.#cuts.set(node, { since, isIdle, atMs: nowMs });
     const licence = this.#licenceFor(node, missing, nowMs);
     if (licence === undefined) return;
-    if (typeof licence === "number") {
-      for (const one of this.#granted.keys()) if (nowMs >= this.#endMs(one)) this.#granted.delete(one);
-      this.#granted.set(node, nowMs + licence);
-    }
+    if (typeof licence === "number") this.#granted.set(node, nowMs + licence);
     this.#tell([node], { type: "licence", node: this.#self, number, licence });
   }
 
@@ -279,10 +273,8 @@ export class Arbitration {
     const { live } = this.#around;
     const cuts = new Map<NodeName, readonly NodeName[]>();
     const idle = new Set(this.#excluded);
-    for (const node of this.#cuts.keys()) {
-      const known = this.#cutsOf(node, nowMs);
-      if (known === undefined) continue;
-      const { isIdle, since } = known;
+    for (const [node, { isIdle, since }] of this.#cuts) {
+      if (!live.has(node)) continue;
       // Nothing is lost by not letting it begin.
       if (isIdle) idle.add(node);
       // This node may not have heard yet of a cut that is new, and the two may be about to meet.
@@ -300,12 +292,10 @@ export class Arbitration {
     return this.#excluded;
   }
 
-  /** What it said last; undefined: long ago, as who misses nobody any more does not ask. */
-  #cutsOf(node: NodeName, nowMs: number): Cuts | undefined {
-    const known = this.#cuts.get(node);
-    if (known === undefined || nowMs - known.atMs <= 3 * this.#askMs) return known;
-    this.#cuts.delete(node);
-    return undefined;
+  /** What is over: who misses nobody any more does not ask, and a licence has its end. */
+  #forget(nowMs: number): void {
+    for (const [node, { atMs }] of this.#cuts) if (nowMs - atMs > 3 * this.#askMs) this.#cuts.delete(node);
+    for (const node of this.#granted.keys()) if (nowMs >= this.#endMs(node)) this.#granted.delete(node);
   }
 
   /** By what this node has granted it, or may grant it. */

@@ -5,17 +5,13 @@ import type { LookupDiscovery } from "../discovery/discovery.ts";
 import { localNodes } from "../discovery/local.ts";
 import { staticNodes } from "../discovery/static.ts";
 import { TestCluster, type TestNode } from "../node/nodes.fixture.ts";
+import { until } from "../node/until.fixture.ts";
 import { type Cluster, type JoinClusterOptions, joinCluster } from "./cluster.ts";
 import { MEMBERSHIP } from "./server.ts";
 import type { MembershipChange } from "./state.ts";
 import { viewDifferences } from "./view.ts";
 
 const fast = { intervalMs: 10, stableMarginMs: 60, requiredContactPoints: 3 } as const;
-
-/** Resolves once `holds`; asked after each change and now and then, for digests change without one. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
 
 interface Joined {
   readonly at: TestNode;

@@ -4,14 +4,11 @@ import { expect, test } from "vitest";
 import { type DnsAnswer, DnsServer } from "../discovery/dns.fixture.ts";
 import { headlessService } from "../discovery/headless-service.ts";
 import { TestCluster } from "../node/nodes.fixture.ts";
+import { until } from "../node/until.fixture.ts";
 import { dnsResolver } from "../ports.ts";
 import { type Cluster, joinCluster } from "./cluster.ts";
 
 const SERVICE = "newsroom.default.svc.cluster.local";
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
 
 function failures(clusters: readonly Cluster[]): readonly number[] {
   return clusters.map((cluster) => cluster.discovery()[0]?.failuresTotal ?? 0);

@@ -7,7 +7,8 @@ import { describe, expect, test } from "vitest";
 import { startEpmd } from "../epmd/server.ts";
 import { nodePorts, type Ports } from "../ports.ts";
 import { muffled } from "./faulty-ports.fixture.ts";
-import { nextEvent, TestCluster } from "./nodes.fixture.ts";
+import { NobodyListens } from "./net-kernel.ts";
+import { nextEvent, TestCluster, type TestNode } from "./nodes.fixture.ts";
 import { Echo, Hang, Where } from "./servers.fixture.ts";
 
 test("a peer that falls silent is gone after the tick time, and one that has nothing to say is not", async () => {
@@ -62,6 +63,19 @@ test("a lookup that never answers, and heeds no signal, costs a connection no mo
   const a = await cluster.node("a", { handshakeMs: 50, lookup: () => new Promise(() => undefined) });
   await expect(a.node.connect("b@127.0.0.1")).rejects.toThrow("no connection within 50 ms");
   expect(a.node.nodes("connected")).toEqual([]);
+});
+
+test("only a refusal at a node's own address says that nobody listens there, not one of whoever looks it up", async () => {
+  await using cluster = await TestCluster.make();
+  const gone = await cluster.node("gone");
+  const { address } = gone.node;
+  await gone.node.stop();
+  const nameServerGone = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+  const a = await cluster.node("a", { lookup: async () => address });
+  const b = await cluster.node("b", { lookup: () => Promise.reject(nameServerGone) });
+  const problem = ({ node }: TestNode): Promise<unknown> => node.connect(gone.name).catch(({ cause }: Error) => cause);
+  expect(await problem(a)).toBeInstanceOf(NobodyListens);
+  expect(await problem(b)).toBe(nameServerGone);
 });
 
 test("when the node that hosts the name server ends, another one hosts it and all register again", async () => {

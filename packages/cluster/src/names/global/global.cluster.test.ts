@@ -19,6 +19,7 @@ import { describe, expect, test } from "vitest";
 
 import type { CreateNodeOptions } from "../../node/node.ts";
 import { nextEvent, TestCluster, type TestNode } from "../../node/nodes.fixture.ts";
+import { until } from "../../node/until.fixture.ts";
 import type { ConflictMethod } from "./conflicts.ts";
 import { globalName } from "./global-name.ts";
 import { globalNames } from "./global-names.ts";
@@ -55,10 +56,6 @@ async function meet([first, ...others]: readonly TestNode[]): Promise<void> {
   const all = [first, ...others] as TestNode[];
   await until(async () => all.every(({ node }) => node.nodes("visible").length >= others.length));
   for (const at of all) await at.run(() => globalNames.sync());
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((soon) => setTimeout(soon, 5));
 }
 
 /** A process of that node that waits, and the messages that it has got. */

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { type ErlangNode, erlangRelease, startErlang } from "../../../../wire/test/erlang-node.ts";
 import { TestCluster, type TestNode } from "../../node/nodes.fixture.ts";
+import { until } from "../../node/until.fixture.ts";
 import { globalName } from "./global-name.ts";
 import { globalNames } from "./global-names.ts";
 import { inErlangsOrder } from "./pid-order.ts";
@@ -66,7 +67,7 @@ describe.skipIf(release === undefined)(`global of Erlang/OTP ${release ?? "(none
     expect(await a.run(() => Bank.at(globalName(atom("bank"))).call.deposit(5))).toBe(15);
     await evaluate("exit(global:whereis_name(bank), kill).");
     const gone = (): Promise<boolean> => a.run(() => whereis(globalName(atom("bank"))) === undefined);
-    while (!(await gone())) await new Promise((soon) => setTimeout(soon, 5));
+    await until(gone);
     await a.run(() => Bank.named(globalName(atom("bank"))).start(0));
     expect(await evaluate("node(global:whereis_name(bank)).")).toBe(atom(a.name));
   });
