@@ -38,7 +38,7 @@ export class Halt {
 }
 
 /** The node was part of a network and is not any more. What is held on its behalf is given up before others find it gone. */
-export const departure = new Halt();
+export const departure: Halt = new Halt();
 
 /** The node is cut off from the side of its cluster that goes on, as far as it knows. Of work that is done once in a cluster. */
-export const suspension = new Halt();
+export const suspension: Halt = new Halt();
