@@ -74,7 +74,14 @@ class World {
     if (first !== undefined) this.phase(first, "forming");
     this.run(5_000);
     for (const name of NODES) this.phase(name, "in");
+    for (const site of this.sites.values()) this.#tick(site);
     this.run(5_000);
+  }
+
+  /** As membership does. */
+  #tick(site: Site): void {
+    this.surrounded(site);
+    this.after(1_000, site.name, () => this.#tick(site));
   }
 
   at(node: NodeName): Site {

@@ -72,6 +72,8 @@ export class Arbitration {
   readonly #liveSinceMs = new Map<NodeName, number>();
   #hasLeft = false;
   #lastMs: number;
+  /** When it last had nothing to do for so long that it stood still: whoever calls it does so every second. */
+  #still = { fromMs: Number.NEGATIVE_INFINITY, untilMs: Number.NEGATIVE_INFINITY };
   #resignedMs = Number.NEGATIVE_INFINITY;
   #election: Election;
   /** Since when the lease answers; undefined: the last request failed. */
@@ -165,8 +167,11 @@ export class Arbitration {
 
   surrounded(around: Surroundings, nowMs: number): readonly ArbitrationEffect[] {
     const { missing } = this.#around;
+    this.#notice(nowMs);
     if ([...around.missing].some((node) => !missing.has(node))) {
-      this.#missingSinceMs = nowMs;
+      // It may have been cut off while it stood still, and hear of it now.
+      const { fromMs, untilMs } = this.#still;
+      this.#missingSinceMs = nowMs - untilMs < this.#stableMs ? fromMs : nowMs;
       this.#nextAskMs = nowMs;
     }
     if (around.phase !== this.#around.phase || around.live.size !== this.#around.live.size) this.#nextAskMs = nowMs;
@@ -254,42 +259,60 @@ export class Arbitration {
     const known = this.#cuts.get(node)?.since;
     const since = new Map(missing.map((one) => [one, known?.get(one) ?? nowMs]));
     this.#cuts.set(node, { since, isIdle, atMs: nowMs });
-    const licence = this.#licenceFor(node, missing, nowMs);
+    const licence = this.#licenceFor(node, missing, isIdle, nowMs);
     if (licence === undefined) return;
-    if (typeof licence === "number") this.#granted.set(node, nowMs + licence);
+    if (typeof licence === "number") {
+      this.#granted.set(node, nowMs + licence);
+      // From now on it is not idle, though it has not said so yet.
+      this.#cuts.set(node, { since, isIdle: false, atMs: nowMs });
+    }
     this.#tell([node], { type: "licence", node: this.#self, number, licence });
   }
 
-  #licenceFor(node: NodeName, missing: readonly NodeName[], nowMs: number): number | "free" | "refused" | undefined {
+  #licenceFor(
+    node: NodeName,
+    missing: readonly NodeName[],
+    isIdle: boolean,
+    nowMs: number,
+  ): number | "free" | "refused" | undefined {
     if (missing.length === 0 && this.#allowedUntilMs === Number.POSITIVE_INFINITY) return "free";
     const { held } = this.#election;
     if (held === undefined || nowMs >= held.untilMs) return undefined;
-    if (this.#exclude(nowMs).has(node)) return "refused";
+    const { now, soon } = this.#exclude(nowMs);
+    if (now.has(node)) return "refused";
+    // Until then it goes on by what it has, and is given no more: a cut is no newer for this node having been away.
+    if (soon.has(node)) return undefined;
+    // Whoever begins does so when all has ended that those do whom it misses, or who miss it.
+    if (isIdle && this.#cutFrom(node, missing).some((one) => nowMs < this.#endMs(one))) return undefined;
     // Short: before the lease can be given up all of them must have run out.
     return Math.min(held.untilMs - nowMs, this.#rules.timing.renewDeadlineMs / 4);
   }
 
-  #exclude(nowMs: number): ReadonlySet<NodeName> {
+  /** Who has to go now, and who will have to when the cuts last that are new. */
+  #exclude(nowMs: number): { readonly now: ReadonlySet<NodeName>; readonly soon: ReadonlySet<NodeName> } {
     const { live } = this.#around;
     const cuts = new Map<NodeName, readonly NodeName[]>();
+    const lasting = new Map<NodeName, readonly NodeName[]>();
     const idle = new Set(this.#excluded);
     for (const [node, { isIdle, since }] of this.#cuts) {
       if (!live.has(node)) continue;
       // Nothing is lost by not letting it begin.
       if (isIdle) idle.add(node);
+      const others = [...since.keys()].filter((other) => this.#mayAct(other, nowMs));
       // This node may not have heard yet of a cut that is new, and the two may be about to meet.
-      const lasting = [...since].filter(([other, sinceMs]) => {
-        const bothMs = Math.max(sinceMs, this.#liveSinceMs.get(other) ?? sinceMs);
-        return this.#mayAct(other, nowMs) && (isIdle || nowMs - bothMs >= this.#stableMs);
-      });
-      if (lasting.length > 0)
-        cuts.set(
-          node,
-          lasting.map(([other]) => other),
-        );
+      const isLasting = (other: NodeName): boolean => {
+        const sinceMs = since.get(other) ?? nowMs;
+        return isIdle || nowMs - Math.max(sinceMs, this.#liveSinceMs.get(other) ?? sinceMs) >= this.#stableMs;
+      };
+      cuts.set(node, others);
+      lasting.set(node, others.filter(isLasting));
     }
-    this.#excluded = excluded(cuts, idle);
-    return this.#excluded;
+    this.#excluded = excluded(lasting, idle);
+    return { now: this.#excluded, soon: excluded(cuts, new Set([...idle, ...this.#excluded])) };
+  }
+
+  #cutFrom(node: NodeName, missing: readonly NodeName[]): readonly NodeName[] {
+    return [...missing, ...[...this.#cuts].flatMap(([other, { since }]) => (since.has(node) ? other : []))];
   }
 
   /** What is over: who misses nobody any more does not ask, and a licence has its end. */
@@ -350,7 +373,9 @@ export class Arbitration {
 
   /** It may have stood still for so long that the others have gone on without it: then it has to hear first that they have not. */
   #notice(nowMs: number): void {
-    if (nowMs - this.#lastMs >= this.#rules.timing.durationMs) this.#allowedUntilMs = Number.NEGATIVE_INFINITY;
+    const { durationMs, retryMs } = this.#rules.timing;
+    if (nowMs - this.#lastMs >= durationMs) this.#allowedUntilMs = Number.NEGATIVE_INFINITY;
+    if (nowMs - this.#lastMs >= retryMs) this.#still = { fromMs: this.#lastMs, untilMs: nowMs };
     this.#lastMs = nowMs;
   }
 
