@@ -95,6 +95,7 @@ onDrain({
     say({ handoff: "begun" });
     if (mode === "handoff") await once(signal, "abort");
     say({ handoff: signal.aborted ? "cut" : "done" });
+    return { moved: 1 };
   },
 });
 

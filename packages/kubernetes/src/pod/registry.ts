@@ -48,11 +48,19 @@ class Entry {
   constructor(participant: DrainParticipant) {
     this.participant = participant;
   }
+
+  get status(): ParticipantStatus {
+    const { name, phase } = this.participant;
+    return { name, phase, state: this.state, said: this.said };
+  }
 }
+
+type Ended = (participant: ParticipantStatus) => void;
 
 interface Round {
   readonly signal: AbortSignal;
   readonly budgetMs: number;
+  readonly ended: Ended;
   readonly running: Set<Promise<void>>;
 }
 
@@ -100,28 +108,40 @@ export class PodRegistry {
   }
 
   get participants(): readonly ParticipantStatus[] {
-    return [...this.#entries].map(({ participant: { name, phase }, said, state }) => ({ name, phase, state, said }));
+    return [...this.#entries].map((entry) => entry.status);
   }
 
-  /** Runs all of a phase, those too that come while it goes on. Resolves when all are done, or the signal is aborted. */
-  async run(phase: ParticipantPhase, budgetMs: number, signal: AbortSignal): Promise<void> {
-    const round: Round = { signal, budgetMs, running: new Set() };
+  /**
+   * Runs all of a phase, those too that come while it goes on. Resolves when all are done, or the signal is aborted. `ended` is
+   * told of each as soon as it has come to its end; of one that is cut, perhaps again when it has.
+   */
+  async run(
+    phase: ParticipantPhase,
+    budgetMs: number,
+    signal: AbortSignal,
+    ended: Ended = () => undefined,
+  ): Promise<void> {
+    const round: Round = { signal, budgetMs, ended, running: new Set() };
     this.#rounds.set(phase, round);
     for (const entry of this.#entries)
       if (entry.participant.phase === phase && entry.state === "waiting") this.#start(entry, round);
     const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
     while (round.running.size > 0 && !signal.aborted) await Promise.race([Promise.all(round.running), aborted]);
     for (const entry of this.#entries)
-      if (entry.participant.phase === phase && entry.state === "running") entry.state = "cut";
+      if (entry.participant.phase === phase && entry.state === "running") {
+        entry.state = "cut";
+        ended(entry.status);
+      }
   }
 
-  #start(entry: Entry, { budgetMs, running, signal }: Round): void {
+  #start(entry: Entry, { budgetMs, ended, running, signal }: Round): void {
     entry.state = "running";
     const settled = (state: ParticipantState, said: unknown): void => {
       running.delete(run);
       if (entry.state === "running") entry.state = state;
       // Of one that was cut, too: how much it has left undone.
       entry.said = said;
+      ended(entry.status);
     };
     const run: Promise<void> = unowned(() => (async () => entry.participant.run(signal, budgetMs))()).then(
       (said) => settled("done", said),

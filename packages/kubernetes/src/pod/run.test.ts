@@ -84,6 +84,17 @@ describe("signals", () => {
     expect(program.said.at(-1)).toEqual({ stopped: "web" });
   });
 
+  test("what became of the state is said as soon as it is known, though requests go on", async () => {
+    const program = new Program();
+    const { port } = await program.ports();
+    get(port, "/endless").catch(() => undefined);
+    program.child.kill("SIGTERM");
+    await program.tells('drain: handoff of state: done {"moved":1}');
+    expect(program.told.join("\n")).not.toContain("drain: closing");
+    program.child.kill("SIGQUIT");
+    await program.ended;
+  });
+
   test("the second one cuts the hand-off short", async () => {
     const program = new Program({ MODE: "handoff" });
     await program.ports();

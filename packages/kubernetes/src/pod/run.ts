@@ -24,7 +24,7 @@ import { drainBudgets, type PodOptions } from "./options.ts";
 import { readiness, startup, type Verdict } from "./probes/health.ts";
 import { type LoopDelay, watchLoopDelay } from "./probes/loop-delay.ts";
 import { areRootsAlive, CriticalChildren } from "./probes/tree.ts";
-import { pod as registry } from "./registry.ts";
+import { type ParticipantStatus, pod as registry } from "./registry.ts";
 import { secretVersions } from "./secret-versions.ts";
 
 export interface Pod {
@@ -94,7 +94,8 @@ class RunningPod implements Pod {
       runtime: nodeRuntime,
       stop: () => stopAllApplications(),
       exit: (code) => nodeRuntime.program.halt(code),
-      entered: (phase) => this.#entered(phase),
+      entered: (phase) => this.#print(`drain: ${phase}`),
+      ended: (participant) => this.#ended(participant),
     });
   }
 
@@ -146,16 +147,10 @@ class RunningPod implements Pod {
     this.#management?.root(areRootsAlive() ? "alive" : "ended");
   }
 
-  #entered(phase: DrainPhase): void {
-    if (phase === "closing") this.#reportMoved();
-    this.#print(`drain: ${phase}`);
-  }
-
-  /** What was handed over and what was cut: the only place where that is said, once the pod is gone. */
-  #reportMoved(): void {
-    for (const { name, phase, said, state } of registry.participants)
-      if ((phase === "handoff" || phase === "requests") && (said !== undefined || state === "cut"))
-        this.#print(`drain: ${phase} of ${name}: ${state}${said === undefined ? "" : ` ${JSON.stringify(said)}`}`);
+  /** At once: who has been given less time than it thinks says no more later. */
+  #ended({ name, phase, said, state }: ParticipantStatus): void {
+    if ((phase === "handoff" || phase === "requests") && (said !== undefined || state !== "done"))
+      this.#print(`drain: ${phase} of ${name}: ${state}${said === undefined ? "" : ` ${JSON.stringify(said)}`}`);
   }
 
   async #answer(question: Question): Promise<Answer> {

@@ -1,6 +1,6 @@
 /** The drain of this program: the state machine on its timers, the participants it runs, and its end. */
 import { type Runtime, unowned } from "@interlock/core";
-import type { PodRegistry } from "../registry.ts";
+import type { ParticipantStatus, PodRegistry } from "../registry.ts";
 import type { DrainBudgets } from "./budgets.ts";
 import { type DrainEffect, type DrainEvent, type DrainPhase, type DrainStep, drainNext, serving } from "./machine.ts";
 
@@ -13,6 +13,8 @@ export interface DrainOptions {
   readonly exit: (code: number) => void;
   /** Told of every phase that begins, with what took how long. */
   readonly entered: (phase: DrainPhase) => void;
+  /** Told of every participant that has come to its end. */
+  readonly ended?: (participant: ParticipantStatus) => void;
 }
 
 export class Drain {
@@ -98,7 +100,10 @@ export class Drain {
   #begin(step: DrainStep, budgetMs: number): void {
     const cut = new AbortController();
     this.#cuts.set(step, cut);
-    const run = step === "stop" ? this.#options.stop() : this.#options.registry.run(step, budgetMs, cut.signal);
+    const run =
+      step === "stop"
+        ? this.#options.stop()
+        : this.#options.registry.run(step, budgetMs, cut.signal, this.#options.ended);
     const done = (): void => this.#feed({ type: "done", step });
     // What did not work is in the participant's status, or the application's own report.
     run.then(done, done);
