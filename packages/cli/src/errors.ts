@@ -1,5 +1,4 @@
 /** The coded errors of this package. The reference page of errors is generated from this file. */
-import type { RolloutProblem } from "./deploy/rollout.ts";
 
 /** What each code's `details` holds. */
 export interface CliErrorDetails {
@@ -48,7 +47,16 @@ export interface CliErrorDetails {
   /** No waiting will make this rollout succeed. */
   readonly INTERLOCK_ROLLOUT_FAILED: {
     readonly app: string;
-    readonly problem: RolloutProblem;
+    readonly problem:
+      | "image_missing"
+      | "bad_configuration"
+      | "crashes"
+      | "no_quota"
+      /** Pods are not made for another reason than a quota: Pod Security, a limit range, a webhook. */
+      | "not_admitted"
+      /** No machine has room for a pod. */
+      | "no_room"
+      | "never_ready";
     readonly text: string;
   };
   /** The rollout goes on, and takes longer than was waited for. */

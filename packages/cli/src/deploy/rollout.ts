@@ -1,20 +1,12 @@
 /** Where a rollout is, from what the API server says of its Deployment and pods. Pure: whoever asks gives what was read. */
 import { type KubernetesType, podExitCodes } from "@interlock/kubernetes";
+import type { CliErrorDetails } from "../errors.ts";
 
 export type Deployment = KubernetesType<"apps/v1", "Deployment">;
 export type Pod = KubernetesType<"v1", "Pod">;
 
 /** Why a rollout will not succeed by waiting. */
-export type RolloutProblem =
-  | "image_missing"
-  | "bad_configuration"
-  | "crashes"
-  | "no_quota"
-  /** Pods are not made for another reason than a quota: Pod Security, a limit range, a webhook. */
-  | "not_admitted"
-  /** No machine has room for a pod. */
-  | "no_room"
-  | "never_ready";
+export type RolloutProblem = CliErrorDetails["INTERLOCK_ROLLOUT_FAILED"]["problem"];
 
 export type RolloutState =
   | { readonly type: "progressing"; readonly ready: number; readonly updated: number; readonly wanted: number }

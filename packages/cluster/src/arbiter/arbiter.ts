@@ -5,7 +5,7 @@ import { type LeaseRequest, type LeaseTiming, leaseTiming } from "../lease/elect
 import type { Lease } from "../lease/lease.ts";
 import { carryOut, releasedWithin } from "../lease/requests.ts";
 import { suspension } from "../node/halt.ts";
-import { Arbitration, type ArbitrationEffect, type Surroundings } from "./arbitration.ts";
+import { Arbitration, type ArbitrationEffect, type Claim, type Surroundings } from "./arbitration.ts";
 import type { ArbiterMessage } from "./messages.ts";
 
 export interface ArbiterOptions extends Partial<LeaseTiming> {
@@ -34,13 +34,6 @@ export interface ArbiterStatus {
   /** Why the lease could not be reached the last time. As long as nobody is missing nothing follows from it. */
   readonly problem: string | undefined;
 }
-
-/** Whether a node that would begin a cluster may. */
-export type Claim =
-  | { readonly type: "held" }
-  /** Another node holds the lease: its cluster is to be joined. */
-  | { readonly type: "taken"; readonly by: NodeName }
-  | { readonly type: "open"; readonly reason: string };
 
 export interface ArbiterShell {
   readonly local: LocalNode;
@@ -105,13 +98,7 @@ export class Arbiter {
   }
 
   get claim(): Claim {
-    const nowMs = this.#nowMs;
-    if (this.#arbitration.isHolder(nowMs)) return { type: "held" };
-    const by = this.#arbitration.holder(nowMs);
-    if (by !== undefined) return { type: "taken", by };
-    const { problem } = this.#arbitration;
-    if (problem !== undefined) return { type: "open", reason: `the cluster's lease cannot be reached: ${problem}` };
-    return { type: "open", reason: "the cluster's lease is being asked for" };
+    return this.#arbitration.claim(this.#nowMs);
   }
 
   status(): ArbiterStatus {

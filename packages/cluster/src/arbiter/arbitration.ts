@@ -49,6 +49,13 @@ export interface Surroundings {
   readonly missing: ReadonlySet<NodeName>;
 }
 
+/** Whether a node that would begin a cluster may. */
+export type Claim =
+  | { readonly type: "held" }
+  /** Another node holds the lease: its cluster is to be joined. */
+  | { readonly type: "taken"; readonly by: NodeName }
+  | { readonly type: "open"; readonly reason: string };
+
 export type ArbitrationEffect =
   | { readonly type: "request"; readonly number: number; readonly request: LeaseRequest }
   | { readonly type: "release"; readonly held: LeaseRecord }
@@ -130,6 +137,16 @@ export class Arbitration {
   holder(nowMs: number): NodeName | undefined {
     const holder = holderAt(this.#election, nowMs);
     return holder === undefined ? undefined : nodeOf(holder);
+  }
+
+  /** Whether a cluster may be begun here. */
+  claim(nowMs: number): Claim {
+    if (this.isHolder(nowMs)) return { type: "held" };
+    const by = this.holder(nowMs);
+    if (by !== undefined) return { type: "taken", by };
+    const { problem } = this;
+    if (problem !== undefined) return { type: "open", reason: `the cluster's lease cannot be reached: ${problem}` };
+    return { type: "open", reason: "the cluster's lease is being asked for" };
   }
 
   get around(): Surroundings {

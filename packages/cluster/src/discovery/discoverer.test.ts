@@ -2,8 +2,8 @@ import { LocalNode, type NodeName, nodeRuntime, type Report } from "@interlock/c
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { World } from "../../../../conformance/support/world.ts";
+import { backOffMs } from "../back-off.ts";
 import { nodePorts } from "../ports.ts";
-import { backOffMs } from "./back-off.ts";
 import { Discoverer } from "./discoverer.ts";
 import type { Discovery } from "./discovery.ts";
 import { Findings } from "./findings.ts";

@@ -3,7 +3,7 @@
  * at the first, second, fourth, … time in a row, and asked again after a pause that grows.
  */
 import { type LocalNode, unowned } from "@interlock/core";
-import { backOffMs } from "./back-off.ts";
+import { backOffMs } from "../back-off.ts";
 import type { Discovery, DiscoveryContext, WatchDiscovery } from "./discovery.ts";
 import { type DiscoveryStatus, Findings } from "./findings.ts";
 

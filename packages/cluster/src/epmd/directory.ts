@@ -1,6 +1,6 @@
 /** Names of nodes and where they listen, by the name servers of their machines. */
 import type { NodeName, Runtime } from "@interlock/core";
-import { backOffMs } from "../discovery/back-off.ts";
+import { backOffMs } from "../back-off.ts";
 import { ClusterError } from "../errors.ts";
 import { aliveOf, hostOf } from "../node/node-name.ts";
 import type { Address, Listener, Ports } from "../ports.ts";

@@ -9,9 +9,8 @@
  * Discovery adds candidates and takes none away from the members: nothing here ends a connection.
  */
 import type { NodeName, Random } from "@interlock/core";
-import type { Claim } from "../arbiter/arbiter.ts";
-import type { Surroundings } from "../arbiter/arbitration.ts";
-import { backOffMs } from "../discovery/back-off.ts";
+import type { Claim, Surroundings } from "../arbiter/arbitration.ts";
+import { backOffMs } from "../back-off.ts";
 import type { Greeting, Message, Standing } from "./messages.ts";
 import { type BootstrapRules, type Contact, type Observed, plan } from "./plan.ts";
 import { digestOf, isLive, type Member, type MemberState, order, type View, viewOf } from "./view.ts";
