@@ -22,7 +22,7 @@ export function conditions({ environment, runs }: Results): string {
   ${runs.length > 0 ? when : "**Nothing was measured on it yet.**"}
 * **Each figure is of one run**: small differences mean nothing. All deployments met each fault at the same time.
 * **Visitors**: 80 requests a second in an open loop, a quarter of them POST and a quarter on new connections; ten connections that are idle for up to 9 s; eight users who chat, of whom one says something every half second;
-  each second a newcomer who enters the room and reads what was said. A request has 5 s. Users connect again after 100 ms, and when they have heard nothing for 3 s.
+  each second a newcomer who enters the room and reads what was said. A request has 5 s. Users connect again at once, every 100 ms until they are in, and when they have heard nothing for 3 s.
 * **Time to heal**: from the first moment at which something was wrong for a visitor (a request that was lost, a user who was out of the room for more than a second) to the last one.
 * **State lost**: of the last 40 messages that their speakers had heard come back, how many the worst served newcomer did not find in the room.
 * **Healed by**: what acted, from below. Containers and pods are counted by Kubernetes, restarts of processes by the newsroom's own report.
