@@ -60,6 +60,8 @@ export async function startLoad(namespace: Namespace, options: LoadOptions = {})
 }
 
 interface LoadPod {
+  /** What it asks for of a processor. Default 500m: a client that waits for one measures itself. */
+  readonly cpu?: string;
   readonly name: string;
   readonly image: string;
   /** In the image. */
@@ -70,7 +72,7 @@ interface LoadPod {
 }
 
 /** A pod that runs a program of clients. */
-export function loadPod({ image: from, name, nodeName, program, variables = {} }: LoadPod): object {
+export function loadPod({ cpu = "500m", image: from, name, nodeName, program, variables = {} }: LoadPod): object {
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -87,8 +89,7 @@ export function loadPod({ image: from, name, nodeName, program, variables = {} }
           imagePullPolicy: "IfNotPresent",
           command: ["node", program],
           env: Object.entries(variables).map(([variable, value]) => ({ name: variable, value: String(value) })),
-          // A client that waits for a processor measures itself.
-          resources: { requests: { cpu: "500m", memory: "128Mi" } },
+          resources: { requests: { cpu, memory: "128Mi" } },
           securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
         },
       ],

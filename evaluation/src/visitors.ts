@@ -7,13 +7,15 @@ import type { LoadLog } from "../../examples/newsroom-visitors/src/traffic/log.t
 import type { Target } from "./target.ts";
 
 const NAME = "visitors";
+/** Four of them share a machine: no more than it has to give. */
+const CPU = "100m";
 
 /** Returns when all of them are in. */
 export async function startVisitors({ app, namespace }: Target, nodeName: string): Promise<void> {
   await endVisitors(namespace);
   const variables = { TARGET: `http://${app}.${namespace.name}.svc.cluster.local` };
   const program = "src/traffic/main.ts";
-  await namespace.apply(loadPod({ name: NAME, image: image.visitors, program, variables, nodeName }));
+  await namespace.apply(loadPod({ cpu: CPU, name: NAME, image: image.visitors, program, variables, nodeName }));
   await eventually("the visitors are in", async () => /^LOADING/m.test(await namespace.kubectl("logs", NAME)), 120_000);
 }
 
