@@ -8,7 +8,7 @@ import { startLoad } from "./load.ts";
 import { type Usage, usageOf } from "./usage.ts";
 
 const SAMPLES = Number(process.env["E2E_CYCLES"] ?? 1);
-const STARTS = Number(process.env["E2E_STARTS"] ?? 4);
+const STARTS = Number(process.env["E2E_STARTS"] ?? 10);
 const IDLE_MS = 60_000;
 const MEASURED_MS = 30_000;
 const LOAD_MS = 30_000;

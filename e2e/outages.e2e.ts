@@ -15,7 +15,7 @@ import { controlPlane, describeOnMachines, nodeGrace } from "./failures/machines
 import { told, Visitors } from "./failures/visitors.ts";
 import { say } from "./kubernetes.ts";
 
-const outageMs = Number(process.env["E2E_OUTAGE_SECONDS"] ?? 30) * 1_000;
+const outageMs = Number(process.env["E2E_OUTAGE_SECONDS"] ?? 100) * 1_000;
 const perSecond = Number(process.env["E2E_RATE"] ?? 500);
 const GRACE_SECONDS = 50;
 
