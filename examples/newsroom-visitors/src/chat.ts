@@ -1,14 +1,15 @@
 /**
- * The chat's visitors, in a pod: USERS of them (default 20), each says a line every two seconds to the others of the newsroom at
- * TARGET. Ends with SIGUSR2 and prints `REPORT {…}`: what each has heard of all that was said.
+ * The chat's visitors, in a pod: USERS of them (default 20), each says a line every PAUSE_MS (2 000) to the others of the newsroom
+ * at TARGET, and takes its connection for dead after SILENT_MS without a word (default: it is believed). Ends with SIGUSR2 and
+ * prints `REPORT {…}`: what each has heard of all that was said.
  */
 import { lookup } from "node:dns/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ChatReport, Heard } from "./chat-report.ts";
 import { Visitor } from "./visitor.ts";
 
-const { TARGET = "http://newsroom", USERS = "20" } = process.env;
-const PAUSE_MS = 2_000;
+const { PAUSE_MS = "2000", SILENT_MS, TARGET = "http://newsroom", USERS = "20" } = process.env;
+const silence = SILENT_MS === undefined ? {} : { silentMs: Number(SILENT_MS) };
 const PATIENCE_MS = 20_000;
 
 const ending = new AbortController();
@@ -17,7 +18,7 @@ process.once("SIGUSR2", () => ending.abort());
 const url = `ws://${(await lookup(new URL(TARGET).hostname, { family: 4 })).address}/chat`;
 const visitors = Array.from(
   { length: Number(USERS) },
-  (_, index) => new Visitor({ name: `Visitor ${index + 1}`, url }),
+  (_, index) => new Visitor({ name: `Visitor ${index + 1}`, url, ...silence }),
 );
 const spoken: string[] = [];
 
@@ -33,7 +34,7 @@ for (let turn = 0; !ending.signal.aborted; turn++) {
   const line = `line ${turn}`;
   spoken.push(line);
   visitors[turn % visitors.length]?.say(line);
-  await delay(PAUSE_MS / visitors.length, undefined, { signal: ending.signal }).catch(() => undefined);
+  await delay(Number(PAUSE_MS) / visitors.length, undefined, { signal: ending.signal }).catch(() => undefined);
 }
 const to = Date.now();
 const untilMs = performance.now() + PATIENCE_MS;
