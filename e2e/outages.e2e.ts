@@ -18,6 +18,8 @@ import { say } from "./kubernetes.ts";
 const outageMs = Number(process.env["E2E_OUTAGE_SECONDS"] ?? 100) * 1_000;
 const perSecond = Number(process.env["E2E_RATE"] ?? 500);
 const GRACE_SECONDS = 50;
+/** Longer than nodes that find each other take to begin a cluster, were they let. */
+const BEGINNING_MS = 20_000;
 
 interface Outage {
   readonly name: string;
@@ -96,5 +98,33 @@ describeOnMachines("an outage", () => {
       const terms = new Set(ledger.entries.map(({ token }) => token)).size;
       if (!stopsClerk) expect(terms).toBe(1);
     });
+  });
+
+  test("in which all containers begin anew makes no cluster until it is over, and then one", async () => {
+    using ledger = await Ledger.open();
+    await using keepers = await Keepers.deploy("anew", ledger);
+    const before = await keepers.all();
+    await controlPlane("kill", "kube-apiserver");
+    try {
+      for (const keeper of before) await keeper.kill();
+      for (const keeper of before)
+        await eventually(`${keeper.name} has begun anew`, async () => {
+          const { status, body } = (await keeper.probe()) ?? {};
+          return status === 503 && body?.reasons.some(({ check }) => check === "joined");
+        });
+      say("  all have begun anew, and the API server is away");
+      await delay(BEGINNING_MS);
+      for (const keeper of before) expect((await keeper.probe())?.status).toBe(503);
+    } finally {
+      await controlPlane("start", "kube-apiserver");
+    }
+    const endedAt = Date.now();
+    const after = await keepers.oneCluster(3);
+    say(`  one cluster ${Date.now() - endedAt} ms after it was over`);
+    expect(after.map(({ name, restarts }) => `${name} ${restarts}`).sort()).toEqual(
+      before.map(({ name, restarts }) => `${name} ${restarts + 1}`).sort(),
+    );
+    for (const keeper of after) expect((await keeper.state()).changes.filter(({ to }) => to === "down")).toEqual([]);
+    expect(ledger.staleAccepted).toEqual([]);
   });
 });
