@@ -117,7 +117,6 @@ describeOnKubernetes("under load", () => {
     }
   });
 
-  // Has not come to its end within the ten minutes that a run had.
   test("interlock undo in the middle of a rolling update loses nothing", async () => {
     for (let cycle = 1; cycle <= CYCLES; cycle++) {
       const load = await startLoad(namespace);
