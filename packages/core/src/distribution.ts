@@ -1,6 +1,6 @@
 /**
- * What @interlock/cluster needs of this package beyond its public names: the receiving side of a route. Signals that came
- * from another node act here exactly as a local one does. No promise is made about this module between two versions.
+ * What the packages beside this one need of it beyond its public names: above all the receiving side of a route, as signals that
+ * came from another node act here exactly as a local one does. No promise is made about this module between two versions.
  */
 import { systemCall } from "./behaviour/client.ts";
 import { GenBody } from "./behaviour/gen.ts";
@@ -27,6 +27,7 @@ export {
 } from "./behaviour/hand-over.ts";
 export { register as registerName } from "./naming/local-names.ts";
 export { currentNode, NameBase } from "./naming/name.ts";
+export { pause } from "./pause.ts";
 export { LocalAlias } from "./process/alias.ts";
 export { IncomingCall, OpenCall, type RemoteCaller, rejectFor } from "./process/call.ts";
 export { showReason } from "./process/exit-reason.ts";

@@ -1,8 +1,9 @@
 /** Follows a rollout until it is done, or cannot succeed. */
+
+import { pause } from "@interlock/core/distribution";
 import { CliError } from "../errors.ts";
 import { type AppFacts, type AppState, appState } from "../inspect/app-state.ts";
 import { type AppPlace, askPods, isPassing, readApp, readObjects } from "../inspect/read-app.ts";
-import { pause } from "../pause.ts";
 import type { Connection } from "../ui/terminal.ts";
 import type { RolloutProblem, RolloutState } from "./rollout.ts";
 

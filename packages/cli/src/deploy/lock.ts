@@ -3,10 +3,10 @@
  * has died it stands still, and is taken over once it has for as long as it is good.
  */
 import { hostname, userInfo } from "node:os";
+import { pause } from "@interlock/core/distribution";
 import { type KubernetesApi, kubernetesLeases } from "@interlock/kubernetes";
 import { CliError } from "../errors.ts";
 import { kindsIn } from "../kinds.ts";
-import { pause } from "../pause.ts";
 import { refusal } from "./apply.ts";
 
 export interface LockOptions {

@@ -1,8 +1,9 @@
 /** Changes what the nodes of a cluster know each other by while they run: no node restarts, no connection ends. */
+
+import { pause } from "@interlock/core/distribution";
 import { CliError } from "../errors.ts";
 import { askPod, isPassing } from "../inspect/read-app.ts";
 import { kindsIn } from "../kinds.ts";
-import { pause } from "../pause.ts";
 import type { Connection } from "../ui/terminal.ts";
 import { begin, nextStep, type Rotation, type Seen, spread } from "./rotation.ts";
 import { authorityStore, cookieStore, type Store } from "./rotation-store.ts";

@@ -1,6 +1,6 @@
 /** What a registry that has too much to do says of when to come again. */
 import type { Runtime } from "@interlock/core";
-import { pause } from "../pause.ts";
+import { pause } from "@interlock/core/distribution";
 
 const MOST_REPEATS = 3;
 /** Whoever waits for a release would not wait longer for one request; nor is it asked again before the time that it has said. */

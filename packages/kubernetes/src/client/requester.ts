@@ -3,9 +3,8 @@
  * patience with a server that says when to come back (API Priority and Fairness).
  */
 import type { Runtime } from "@interlock/core";
-
+import { pause } from "@interlock/core/distribution";
 import { isKubernetesError, KubernetesError } from "../errors.ts";
-import { pause } from "./pause.ts";
 import { errorOf, namesOf, type Status, statusIn, type Target, words } from "./status.ts";
 import type { ApiRequest, ApiResponse, ApiTransport } from "./transport.ts";
 

@@ -5,7 +5,7 @@
  */
 import type { Socket } from "node:net";
 import { nodeRuntime, unowned } from "@interlock/core";
-import { pause } from "../../client/pause.ts";
+import { pause } from "@interlock/core/distribution";
 
 /** For a client to end its half. */
 const LINGER_MS = 1_000;

@@ -3,7 +3,7 @@
  * are not overrun.
  */
 import { nodeRuntime, type Runtime } from "@interlock/core";
-import { pause } from "../../client/pause.ts";
+import { pause } from "@interlock/core/distribution";
 import { type PodRegistry, pod } from "../registry.ts";
 
 /** A WebSocket as the package `ws` has it. */

@@ -1,7 +1,6 @@
 /** What the supervision trees of the running applications say of themselves. */
 import { type ApplicationInfo, isAlive, type Pid, type Runtime, supervisor, whichApplications } from "@interlock/core";
-import { isSupervisor, LocalPid } from "@interlock/core/distribution";
-import { pause } from "../../client/pause.ts";
+import { isSupervisor, LocalPid, pause } from "@interlock/core/distribution";
 import type { CriticalChild } from "./health.ts";
 
 /** What a reference can do is the same for every supervisor. */

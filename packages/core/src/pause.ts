@@ -1,7 +1,7 @@
-import type { Timers } from "@interlock/core";
+import type { Timers } from "./runtime.ts";
 
 /** Waits; rejects with the signal's reason when that is aborted first. */
-export function pause(timers: Timers, delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+export function pause(timers: Timers, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const aborted = (): void => {
