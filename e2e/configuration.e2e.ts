@@ -5,7 +5,7 @@ import { eventually } from "./eventually.ts";
 import { type Keeper, Keepers, type State } from "./failures/keepers.ts";
 import { Ledger } from "./failures/ledger.ts";
 import { describeOnMachines } from "./failures/machines.ts";
-import { told, Visitors } from "./failures/visitors.ts";
+import { problemsOf, told, Visitors } from "./failures/visitors.ts";
 import { say } from "./kubernetes.ts";
 
 /** Until the kubelet has looked: a minute and a half elsewhere, seconds on the fixture. */
@@ -97,7 +97,7 @@ describeOnMachines("while it serves", () => {
     const came = (await visitors.end())["service"];
     if (came === undefined) throw new Error("The visitors counted nothing");
     say(`visitors: ${told(came)}`);
-    expect(came.failures).toEqual([]);
+    expect(problemsOf(came)).toEqual([]);
     expect(ledger.entries.length).toBeGreaterThan(0);
     expect(ledger.staleAccepted).toEqual([]);
     expect((await keepers.all()).map(({ restarts }) => restarts)).toEqual([0, 0, 0]);

@@ -39,3 +39,21 @@ export async function nodeGrace(seconds: number | undefined): Promise<void> {
   const variables = seconds === undefined ? [] : [`K8S_GRACE=${seconds}`];
   await run("env", [...variables, resolve(fixture, "up"), "--nodes", "3", "--no-smoke"]);
 }
+
+/**
+ * From now on the API server does not answer, its connections open and silent, or refuses them; `apiServerReturns` ends that.
+ *
+ * A controller manager that cannot renew its Lease ends after 10 s, and begins anew when the API server is there again: for how
+ * long nodes have been silent is counted from then on. The fixture's holds no Lease, and would go on counting: at its first look
+ * after an outage that is longer than its grace it would find all nodes silent, before their kubelets could say a word, and take
+ * every pod out of its Service. So it is ended and begun here.
+ */
+export async function apiServerGoes(how: "silent" | "refusing"): Promise<void> {
+  await controlPlane(how === "silent" ? "stop" : "kill", "kube-apiserver");
+  await controlPlane("kill", "kube-controller-manager");
+}
+
+export async function apiServerReturns(from: "silent" | "refusing"): Promise<void> {
+  await controlPlane(from === "silent" ? "cont" : "start", "kube-apiserver");
+  await controlPlane("start", "kube-controller-manager");
+}

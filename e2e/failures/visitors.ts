@@ -53,10 +53,14 @@ export class Visitors {
   }
 }
 
-/** What went wrong, in a few lines: so many of each kind. */
-export function told({ answered, failures, sent }: Tally): string {
-  const kinds = new Map<string, number>();
-  for (const { error, kind } of failures) kinds.set(`${kind}: ${error}`, (kinds.get(`${kind}: ${error}`) ?? 0) + 1);
-  const of = [...kinds].map(([kind, count]) => `${count} × ${kind}`).join(", ");
-  return `${sent} sent, ${answered} answered, ${failures.length} failed${of === "" ? "" : ` (${of})`}`;
+/** What went wrong, and how often: `7 × new: timeout`. */
+export function problemsOf({ failures }: Tally): readonly string[] {
+  const kinds = Map.groupBy(failures, ({ error, kind }) => `${kind}: ${error}`);
+  return [...kinds].map(([kind, { length }]) => `${length} × ${kind}`);
+}
+
+export function told(tally: Tally): string {
+  const problems = problemsOf(tally);
+  const which = problems.length === 0 ? "" : ` (${problems.join(", ")})`;
+  return `${tally.sent} sent, ${tally.answered} answered, ${tally.failures.length} failed${which}`;
 }
