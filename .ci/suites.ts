@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 interface Totals {
@@ -22,6 +22,8 @@ interface Suite {
   readonly limitMs: number;
   /** Reads the totals from the output; without it the suite counts as one test that its exit code decides. */
   readonly count?: (output: string) => Totals | undefined;
+  /** Says which tests failed and why; without it the end of the output has to tell. */
+  readonly failures?: () => string[];
 }
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -45,35 +47,35 @@ const suites: readonly Suite[] = [
     ],
     needs: "tests",
     limitMs: minutes(15),
-    count: () => fromVitest(vitestReport),
+    ...vitest(vitestReport),
   },
   {
     name: "interop",
     command: ["npm", "run", "test:interop", "--", ...reporting(interopReport)],
     needs: "conformance/interop",
     limitMs: minutes(10),
-    count: () => fromVitest(interopReport),
+    ...vitest(interopReport),
   },
   {
     name: "netsplit",
     command: ["npm", "run", "test:netsplit", "--", ...reporting(netsplitReport)],
     needs: "conformance/netsplit",
     limitMs: minutes(8),
-    count: () => fromVitest(netsplitReport),
+    ...vitest(netsplitReport),
   },
   {
     name: "kubernetes",
     command: [".ci/on-kubernetes", "npm", "run", "test:kubernetes", "--", ...reporting(kubernetesReport)],
     needs: "packages/kubernetes",
     limitMs: minutes(10),
-    count: () => fromVitest(kubernetesReport),
+    ...vitest(kubernetesReport),
   },
   {
     name: "e2e",
     command: [".ci/on-kubernetes", "npm", "run", "test:e2e", "--", ...reporting(e2eReport)],
     needs: "e2e/vitest.config.ts",
     limitMs: minutes(40),
-    count: () => fromVitest(e2eReport),
+    ...vitest(e2eReport),
   },
   {
     name: "evaluation",
@@ -129,6 +131,7 @@ if (unknown.length > 0) {
 
 const sum = { passed: 0, failed: 0, skipped: 0 };
 const summary: string[] = [];
+const failures: string[] = [];
 for (const suite of suites) {
   if (chosen.length > 0 && !chosen.includes(suite.name)) continue;
   if (!existsSync(join(root, suite.needs))) {
@@ -142,6 +145,10 @@ for (const suite of suites) {
   sum.passed += totals.passed;
   sum.failed += totals.failed;
   sum.skipped += totals.skipped;
+  if (totals.failed > 0) {
+    const told = suite.failures?.() ?? [];
+    failures.push(...(told.length > 0 ? told : [lastLines(output)]).map((text) => `--- ${suite.name}: ${text}`));
+  }
   const seconds = `${((performance.now() - startMs) / 1000).toFixed(0)} s`;
   const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : "";
   const why = problem === undefined ? "" : `   (${problem})`;
@@ -150,6 +157,8 @@ for (const suite of suites) {
   );
 }
 
+// Once more at the end, where a reader of a log of many thousand lines, or of its last hundred, finds them.
+if (failures.length > 0) console.log(`\n=== what failed\n${failures.join("\n\n")}`);
 console.log(`\n=== summary\n${summary.join("\n")}\n`);
 console.log(`${sum.passed} passed, ${sum.failed} failed${sum.skipped > 0 ? `, ${sum.skipped} skipped` : ""}`);
 process.exitCode = sum.failed > 0 || sum.passed === 0 ? 1 : 0;
@@ -204,19 +213,54 @@ function run(suite: Suite): Promise<{ problem: string | undefined; output: strin
   });
 }
 
-function fromVitest(path: string): Totals | undefined {
-  if (!existsSync(path)) return undefined;
-  const report = JSON.parse(readFileSync(path, "utf8")) as {
-    numPassedTests: number;
-    numFailedTests: number;
-    numPendingTests: number;
-    numTodoTests: number;
-  };
+interface VitestReport {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly failureMessages: readonly string[];
+    }[];
+  }[];
+}
+
+function vitest(path: string): Required<Pick<Suite, "count" | "failures">> {
+  const read = (): VitestReport | undefined =>
+    existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as VitestReport) : undefined;
   return {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests,
-    skipped: report.numPendingTests + report.numTodoTests,
+    count: () => {
+      const report = read();
+      return (
+        report && {
+          passed: report.numPassedTests,
+          failed: report.numFailedTests,
+          skipped: report.numPendingTests + report.numTodoTests,
+        }
+      );
+    },
+    failures: () =>
+      (read()?.testResults ?? []).flatMap((file) => {
+        const tests = file.assertionResults.filter(({ status }) => status === "failed");
+        const name = relative(root, file.name);
+        // A file that could not be loaded, or whose set-up failed, has no failed test of its own.
+        if (tests.length === 0) return file.status === "failed" ? [`${name}\n${firstLines(file.message)}`] : [];
+        return tests.map((test) => `${name} > ${test.fullName}\n${firstLines(test.failureMessages.join("\n"))}`);
+      }),
   };
+}
+
+function firstLines(text: string): string {
+  return plain(text).split("\n").slice(0, 25).join("\n");
+}
+
+function lastLines(output: string): string {
+  return `the end of its output\n${plain(output).trimEnd().split("\n").slice(-25).join("\n")}`;
 }
 
 /** The totals that node:test prints last, in its spec form (`ℹ pass 3`) or as TAP (`# pass 3`). */
