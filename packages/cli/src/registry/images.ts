@@ -4,8 +4,9 @@ import { nodeRuntime, type Runtime } from "@interlock/core";
 import { CliError } from "../errors.ts";
 import { type Base, baseOf, blobIn, type Descriptor, type Image, types } from "../release/image.ts";
 import { credentialsFor } from "./credentials.ts";
+import { registryFailure } from "./failure.ts";
 import type { ImageReference } from "./reference.ts";
-import { Registry } from "./registry.ts";
+import { type Fetched, Registry } from "./registry.ts";
 
 const manifests = [types.manifest, "application/vnd.docker.distribution.manifest.v2+json"] as const;
 const indexes = [
@@ -35,7 +36,8 @@ export async function pullBase(image: ImageReference, options: PullOptions = {})
   const registry = new Registry({ image, credentials, scope: "pull", runtime });
   let manifest = await registry.manifest(image.reference, [...indexes, ...manifests]);
   if ((indexes as readonly string[]).includes(manifest.mediaType)) {
-    const { manifests: all } = parsed<{ readonly manifests: readonly IndexEntry[] }>(manifest.bytes);
+    const { manifests: all } = read(image, manifest) as { readonly manifests?: unknown };
+    if (!isListOf<IndexEntry>(all)) throw notOne(image, "a list of images");
     const ours = all.find(({ platform }) => platform?.os === "linux" && platform.architecture === architecture);
     if (ours === undefined) {
       const problem = `${image.repository} is not made for linux/${architecture}`;
@@ -43,9 +45,8 @@ export async function pullBase(image: ImageReference, options: PullOptions = {})
     }
     manifest = await registry.manifest(ours.digest, manifests);
   }
-  const { config, layers } = parsed<{ readonly config: Descriptor; readonly layers: readonly Descriptor[] }>(
-    manifest.bytes,
-  );
+  const { config, layers } = read(image, manifest) as { readonly config?: unknown; readonly layers?: unknown };
+  if (!isDescriptor(config) || !isListOf<Descriptor>(layers)) throw notOne(image, "an image");
   const blobs = new Map<string, Uint8Array>();
   for (const { digest } of [config, ...layers]) {
     const bytes = await registry.blob(digest);
@@ -71,4 +72,26 @@ export async function pushImage(
   return `${to.registry}/${to.repository}@${manifest.digest}`;
 }
 
-const parsed = <T>(bytes: Uint8Array): T => JSON.parse(Buffer.from(bytes).toString("utf8")) as T;
+/** What stands between here and a registry may answer with a page of its own. */
+function read(image: ImageReference, { bytes }: Fetched): object {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
+    if (typeof value === "object" && value !== null) return value;
+  } catch {
+    // Said below.
+  }
+  throw notOne(image, "JSON");
+}
+
+function isDescriptor(value: unknown): value is Descriptor {
+  return typeof (value as Partial<Descriptor> | null | undefined)?.digest === "string";
+}
+
+function isListOf<T extends Descriptor>(value: unknown): value is readonly T[] {
+  return Array.isArray(value) && value.every(isDescriptor);
+}
+
+function notOne({ registry, reference, repository }: ImageReference, what: string): CliError<"INTERLOCK_REGISTRY"> {
+  const request = `GET /v2/${repository}/manifests/${reference}`;
+  return registryFailure(registry, { request, problem: `what it answers with is not ${what}`, status: 200 });
+}

@@ -101,6 +101,25 @@ describe("a registry in memory, which wants a token,", () => {
     await expect(pullBase(to)).rejects.toThrow("the bytes are not what their digest says");
   });
 
+  test.each([
+    ["a page of whoever stands in between", "<html>Sign in</html>"],
+    ["nothing", "null"],
+    ["something else", '{"errors":[]}'],
+    ["layers that are none", '{"config":{"digest":"sha256:0"},"layers":[null]}'],
+    ["layers without a digest", '{"config":{"digest":"sha256:0"},"layers":[{}]}'],
+  ])("that answers with %s, and not with an image, is named", async (_, text) => {
+    await using registry = await MemoryRegistry.start();
+    await login(registry.host);
+    const from = imageReference(`${registry.host}/team/bank:odd`, "--base");
+    for (const type of [types.manifest, "application/vnd.oci.image.index.v1+json"]) {
+      registry.manifests.set("odd", { type, bytes: Buffer.from(text) });
+      await expect(pullBase(from)).rejects.toMatchObject({
+        code: "INTERLOCK_REGISTRY",
+        message: expect.stringContaining("GET /v2/team/bank/manifests/odd: what it answers with is not"),
+      });
+    }
+  });
+
   test("of an image for several machines gives the one for the machine that is asked for", async () => {
     await using registry = await MemoryRegistry.start();
     await login(registry.host);
