@@ -25,7 +25,7 @@ const packageImports: Readonly<Record<string, readonly string[]>> = {
  * `naming` and `node.ts` are one line because a process sends to names and a name leads to a process.
  */
 const coreLayers: readonly (readonly string[])[] = [
-  ["builtin.ts", "runtime.ts", "pause.ts", "errors.ts"],
+  ["builtin.ts", "runtime.ts", "pause.ts", "back-off.ts", "errors.ts"],
   ["report", "scheduler", "process", "naming", "node.ts"],
   ["behaviour"],
   ["storage"],

@@ -17,6 +17,7 @@ import type { LocalPid } from "./process/pid.ts";
 import type { Process } from "./process/process.ts";
 import { SupervisorBody } from "./supervision/supervisor-body.ts";
 
+export { type BackOff, backOffMs } from "./back-off.ts";
 export {
   becomeForwarder,
   packProcess,

@@ -2,7 +2,6 @@ import { LocalNode, type NodeName, nodeRuntime, type Report } from "@interlock/c
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { World } from "../../../../conformance/support/world.ts";
-import { backOffMs } from "../back-off.ts";
 import { nodePorts } from "../ports.ts";
 import { Discoverer } from "./discoverer.ts";
 import type { Discovery } from "./discovery.ts";
@@ -47,13 +46,6 @@ describe("findings", () => {
       }),
     );
   });
-});
-
-test("the pause after failures doubles up to half a minute, and is never less than half of it", () => {
-  const pauses = (random: number) => [1, 2, 3, 6, 7, 1_000].map((failures) => backOffMs(failures, 1_000, () => random));
-  expect(pauses(0)).toEqual([500, 1_000, 2_000, 15_000, 15_000, 15_000]);
-  expect(pauses(1)).toEqual([1_000, 2_000, 4_000, 30_000, 30_000, 30_000]);
-  expect(backOffMs(1, 60_000, () => 1)).toBe(60_000);
 });
 
 interface Looking {

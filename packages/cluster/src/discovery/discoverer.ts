@@ -3,7 +3,7 @@
  * at the first, second, fourth, … time in a row, and asked again after a pause that grows.
  */
 import { type LocalNode, unowned } from "@interlock/core";
-import { backOffMs } from "../back-off.ts";
+import { backOffMs } from "@interlock/core/distribution";
 import type { Discovery, DiscoveryContext, WatchDiscovery } from "./discovery.ts";
 import { type DiscoveryStatus, Findings } from "./findings.ts";
 
@@ -68,7 +68,7 @@ export class Discoverer {
       } catch (error) {
         if (signal.aborted) return;
         const failures = this.findings.failed(at, error);
-        pauseMs = backOffMs(failures, pauseMs, local.runtime.random);
+        pauseMs = backOffMs(failures, { firstMs: pauseMs }, local.runtime.random);
         // Powers of two: what fails all night fills no log.
         if ((failures & (failures - 1)) === 0)
           this.#warn(strategy, failures === 1 ? "failed" : `failed ${failures} times in a row`, error);

@@ -1,6 +1,6 @@
 /** Names of nodes and where they listen, by the name servers of their machines. */
 import type { NodeName, Runtime } from "@interlock/core";
-import { backOffMs } from "../back-off.ts";
+import { backOffMs } from "@interlock/core/distribution";
 import { ClusterError } from "../errors.ts";
 import { aliveOf, hostOf } from "../node/node-name.ts";
 import type { Address, Listener, Ports } from "../ports.ts";
@@ -101,7 +101,7 @@ export class Directory {
     const { failed, runtime } = this.#options;
     this.#failures += 1;
     if (this.#failures === 1) failed(error);
-    const delayMs = backOffMs(this.#failures, FIRST_PAUSE_MS, runtime.random);
+    const delayMs = backOffMs(this.#failures, { firstMs: FIRST_PAUSE_MS }, runtime.random);
     this.#timer = runtime.timers.set(() => this.#lost(), delayMs);
   }
 

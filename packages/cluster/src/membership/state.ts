@@ -9,8 +9,8 @@
  * Discovery adds candidates and takes none away from the members: nothing here ends a connection.
  */
 import type { NodeName, Random } from "@interlock/core";
+import { backOffMs } from "@interlock/core/distribution";
 import type { Claim, Surroundings } from "../arbiter/arbitration.ts";
-import { backOffMs } from "../back-off.ts";
 import type { Greeting, Message, Standing } from "./messages.ts";
 import { type BootstrapRules, type Contact, type Observed, plan } from "./plan.ts";
 import { digestOf, isLive, type Member, type MemberState, order, type View, viewOf } from "./view.ts";
@@ -517,7 +517,7 @@ export class MembershipState {
 
   #failedDial(node: NodeName, nowMs: number): void {
     const failures = (this.#dials.get(node)?.failures ?? 0) + 1;
-    const nextMs = nowMs + backOffMs(failures, this.#rules.dialMs, this.#random);
+    const nextMs = nowMs + backOffMs(failures, { firstMs: this.#rules.dialMs }, this.#random);
     this.#dials.set(node, { failures, pending: false, nextMs });
   }
 

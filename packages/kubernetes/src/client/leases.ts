@@ -8,10 +8,9 @@
 import { createHash } from "node:crypto";
 import { type LeaseCell, type LeaseRecord, type Leases, leaseIn } from "@interlock/cluster";
 import { unowned } from "@interlock/core";
-import { pause } from "@interlock/core/distribution";
+import { backOffMs, pause } from "@interlock/core/distribution";
 import { isKubernetesError } from "../errors.ts";
 import type { KubernetesApi } from "./api.ts";
-import { backOffMs } from "./back-off.ts";
 import { microTime } from "./micro-time.ts";
 import { type KubernetesType, type Resource, resource, type Stored } from "./resource.ts";
 

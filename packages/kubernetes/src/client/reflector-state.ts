@@ -10,8 +10,9 @@
  * What was listed last stands until all of the next list is there: an error is never an empty list. A list is a consistent
  * read, so that a newer one never says what is older.
  */
+
+import { type BackOff, backOffMs } from "@interlock/core/distribution";
 import { isKubernetesError } from "../errors.ts";
-import { type BackOff, backOffMs } from "./back-off.ts";
 import { retryAfterOf } from "./requester.ts";
 import { type KubernetesObject, keyOf, type Stored } from "./resource.ts";
 import type { WatchEvent } from "./watch.ts";
@@ -24,7 +25,7 @@ export interface ReflectorRules {
   /** At the end of a watch after so long everything is listed anew. */
   readonly relistMs: number;
   readonly pageSize: number;
-  readonly backOff: BackOff;
+  readonly backOff: Required<BackOff>;
 }
 
 type Phase<T extends KubernetesObject> =

@@ -6,11 +6,11 @@
  * next try brings that forward, to the first step of the back-off: who mends something is heard soon, and what fails with
  * every change does not spin.
  */
-import { type BackOff, backOffMs } from "./back-off.ts";
+import { type BackOff, backOffMs } from "@interlock/core/distribution";
 
 export interface QueueRules {
   readonly workers: number;
-  readonly backOff: BackOff;
+  readonly backOff: Required<BackOff>;
   /** Starts, in the long run and at once. Undefined: as many as there are. */
   readonly rate: { readonly perSecond: number; readonly burst: number } | undefined;
 }
