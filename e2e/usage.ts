@@ -1,5 +1,6 @@
 /** What pods use, as their kubelets measure it. */
 import { setTimeout as delay } from "node:timers/promises";
+import { eventually } from "./eventually.ts";
 import { kubectl, type Namespace } from "./kubernetes.ts";
 
 interface Summary {
@@ -25,7 +26,7 @@ interface Sample {
   readonly at: number;
 }
 
-/** The working set of each pod of these nodes, and its share of a core over `overMs`. */
+/** The working set of each pod of these nodes, and its share of a core over `overMs`, or until its kubelet has looked again. */
 export async function usageOf(
   { name: namespace }: Namespace,
   pods: readonly { readonly name: string; readonly node: string }[],
@@ -33,7 +34,10 @@ export async function usageOf(
 ): Promise<readonly Usage[]> {
   const first = await samples(namespace, pods);
   await delay(overMs);
-  const last = await samples(namespace, pods);
+  const last = await eventually("the kubelets have measured again", async () => {
+    const now = await samples(namespace, pods);
+    return [...now].every(([pod, { at }]) => at > (first.get(pod)?.at ?? 0)) && now;
+  });
   return pods.map(({ name: pod }) => {
     const [from, to] = [first.get(pod), last.get(pod)];
     if (from === undefined || to === undefined) throw new Error(`No kubelet measures ${pod}`);
