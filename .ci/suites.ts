@@ -255,8 +255,13 @@ function vitest(path: string): Required<Pick<Suite, "count" | "failures">> {
   };
 }
 
+/** Without what the test runner itself was doing. */
 function firstLines(text: string): string {
-  return plain(text).split("\n").slice(0, 25).join("\n");
+  const lines = plain(text).split("\n");
+  return lines
+    .filter((line) => !line.includes("/node_modules/vitest/"))
+    .slice(0, 25)
+    .join("\n");
 }
 
 function lastLines(output: string): string {

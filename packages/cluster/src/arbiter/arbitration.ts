@@ -25,13 +25,12 @@ import {
   type LeaseRequest,
   type LeaseTiming,
   resigned,
-  stopMsOf,
   stopped,
   tokenAt,
 } from "../lease/elector.ts";
 import type { LeaseAnswer, LeaseRecord } from "../lease/lease.ts";
-import { excluded } from "./exclusion.ts";
-import type { ArbiterMessage } from "./messages.ts";
+import { type Asking, Grants } from "./grants.ts";
+import type { ArbiterMessage, Licence } from "./messages.ts";
 
 export interface ArbitrationRules {
   readonly timing: LeaseTiming;
@@ -63,12 +62,6 @@ export type ArbitrationEffect =
   /** From now on; when all has ended that was not allowed any more, `ended` is to follow. */
   | { readonly type: "unique"; readonly allowed: boolean };
 
-interface Cuts {
-  readonly since: ReadonlyMap<NodeName, number>;
-  readonly isIdle: boolean;
-  readonly atMs: number;
-}
-
 const NOBODY: ReadonlySet<NodeName> = new Set();
 
 export class Arbitration {
@@ -76,7 +69,6 @@ export class Arbitration {
   readonly #rules: ArbitrationRules;
   #around: Surroundings = { phase: "waiting", live: NOBODY, missing: NOBODY };
   #missingSinceMs = 0;
-  readonly #liveSinceMs = new Map<NodeName, number>();
   #hasLeft = false;
   #lastMs: number;
   /** When it last had nothing to do for so long that it stood still: whoever calls it does so every second. */
@@ -96,11 +88,7 @@ export class Arbitration {
   #isOffering = false;
   /** For whose sake it has been given up already. */
   #offeredFor: ReadonlySet<NodeName> = NOBODY;
-  /** Of each the end of its latest licence. */
-  readonly #granted = new Map<NodeName, number>();
-  /** Of whoever has asked lately: whom it misses, and since when. */
-  readonly #cuts = new Map<NodeName, Cuts>();
-  #excluded: ReadonlySet<NodeName> = NOBODY;
+  readonly #grants: Grants;
   readonly #asked = new Map<number, number>();
   #asks = 0;
   #nextAskMs = Number.NEGATIVE_INFINITY;
@@ -110,6 +98,7 @@ export class Arbitration {
   constructor(self: NodeName, candidate: string, rules: ArbitrationRules, nowMs: number) {
     this.#self = self;
     this.#rules = rules;
+    this.#grants = new Grants({ timing: rules.timing, askMs: this.#askMs, stableMs: this.#stableMs });
     this.#election = election(candidate, rules.timing, nowMs);
     this.#lastMs = nowMs;
   }
@@ -199,8 +188,7 @@ export class Arbitration {
       this.#refusedBy = undefined;
     }
     if (this.#refusedBy !== undefined && !around.live.has(this.#refusedBy)) this.#refusedBy = undefined;
-    for (const node of this.#around.live) if (!around.live.has(node)) this.#liveSinceMs.delete(node);
-    for (const node of around.live) if (!this.#around.live.has(node)) this.#liveSinceMs.set(node, nowMs);
+    this.#grants.connected(around.live, nowMs);
     this.#around = around;
     return this.#next(nowMs);
   }
@@ -262,94 +250,24 @@ export class Arbitration {
   /** The node leaves. Licences that others have of it last a little longer: then the lease is left to run out. */
   leave(nowMs: number): readonly ArbitrationEffect[] {
     this.#hasLeft = true;
-    if (nowMs >= this.#lastEndMs()) this.#resign(nowMs);
+    if (nowMs >= this.#grants.lastEndMs()) this.#resign(nowMs);
     this.#wakeMs = Number.POSITIVE_INFINITY;
     return this.#taken();
   }
 
-  // Granting
-
-  #mayHe({ isIdle, missing, node, number }: Extract<ArbiterMessage, { type: "may" }>, nowMs: number): void {
+  #mayHe(asking: Asking & { readonly number: number }, nowMs: number): void {
     const { live, phase } = this.#around;
+    const { node, number } = asking;
     if (phase !== "in" || !live.has(node) || nowMs >= this.#allowedUntilMs) return;
-    this.#forget(nowMs);
-    const known = this.#cuts.get(node)?.since;
-    const since = new Map(missing.map((one) => [one, known?.get(one) ?? nowMs]));
-    this.#cuts.set(node, { since, isIdle, atMs: nowMs });
-    const licence = this.#licenceFor(node, missing, isIdle, nowMs);
-    if (licence === undefined) return;
-    if (typeof licence === "number") {
-      this.#granted.set(node, nowMs + licence);
-      // From now on it is not idle, though it has not said so yet.
-      this.#cuts.set(node, { since, isIdle: false, atMs: nowMs });
-    }
-    this.#tell([node], { type: "licence", node: this.#self, number, licence });
+    this.#grants.asks(asking, nowMs);
+    const licence = this.#licenceFor(asking, nowMs);
+    if (licence !== undefined) this.#tell([node], { type: "licence", node: this.#self, number, licence });
   }
 
-  #licenceFor(
-    node: NodeName,
-    missing: readonly NodeName[],
-    isIdle: boolean,
-    nowMs: number,
-  ): number | "free" | "refused" | undefined {
-    if (missing.length === 0 && this.#allowedUntilMs === Number.POSITIVE_INFINITY) return "free";
+  #licenceFor(asking: Asking, nowMs: number): Licence | undefined {
+    if (asking.missing.length === 0 && this.#allowedUntilMs === Number.POSITIVE_INFINITY) return "free";
     const { held } = this.#election;
-    if (held === undefined || nowMs >= held.untilMs) return undefined;
-    const { now, soon } = this.#exclude(nowMs);
-    if (now.has(node)) return "refused";
-    // Until then it goes on by what it has, and is given no more: a cut is no newer for this node having been away.
-    if (soon.has(node)) return undefined;
-    // Whoever begins does so when all has ended that those do whom it misses, or who miss it.
-    if (isIdle && this.#cutFrom(node, missing).some((one) => nowMs < this.#endMs(one))) return undefined;
-    // Short: before the lease can be given up all of them must have run out.
-    return Math.min(held.untilMs - nowMs, this.#rules.timing.renewDeadlineMs / 4);
-  }
-
-  /** Who has to go now, and who will have to when the cuts last that are new. */
-  #exclude(nowMs: number): { readonly now: ReadonlySet<NodeName>; readonly soon: ReadonlySet<NodeName> } {
-    const { live } = this.#around;
-    const cuts = new Map<NodeName, readonly NodeName[]>();
-    const lasting = new Map<NodeName, readonly NodeName[]>();
-    const idle = new Set(this.#excluded);
-    for (const [node, { isIdle, since }] of this.#cuts) {
-      if (!live.has(node)) continue;
-      // Nothing is lost by not letting it begin.
-      if (isIdle) idle.add(node);
-      const others = [...since.keys()].filter((other) => this.#mayAct(other, nowMs));
-      // This node may not have heard yet of a cut that is new, and the two may be about to meet.
-      const isLasting = (other: NodeName): boolean => {
-        const sinceMs = since.get(other) ?? nowMs;
-        return isIdle || nowMs - Math.max(sinceMs, this.#liveSinceMs.get(other) ?? sinceMs) >= this.#stableMs;
-      };
-      cuts.set(node, others);
-      lasting.set(node, others.filter(isLasting));
-    }
-    this.#excluded = excluded(lasting, idle);
-    return { now: this.#excluded, soon: excluded(cuts, new Set([...idle, ...this.#excluded])) };
-  }
-
-  #cutFrom(node: NodeName, missing: readonly NodeName[]): readonly NodeName[] {
-    return [...missing, ...[...this.#cuts].flatMap(([other, { since }]) => (since.has(node) ? other : []))];
-  }
-
-  /** What is over: who misses nobody any more does not ask, and a licence has its end. */
-  #forget(nowMs: number): void {
-    for (const [node, { atMs }] of this.#cuts) if (nowMs - atMs > 3 * this.#askMs) this.#cuts.delete(node);
-    for (const node of this.#granted.keys()) if (nowMs >= this.#endMs(node)) this.#granted.delete(node);
-  }
-
-  /** By what this node has granted it, or may grant it. */
-  #mayAct(node: NodeName, nowMs: number): boolean {
-    return this.#around.live.has(node) || nowMs < this.#endMs(node);
-  }
-
-  /** When all that was done by its latest licence has ended. */
-  #endMs(node: NodeName): number {
-    return (this.#granted.get(node) ?? Number.NEGATIVE_INFINITY) + stopMsOf(this.#rules.timing);
-  }
-
-  #lastEndMs(): number {
-    return Math.max(Number.NEGATIVE_INFINITY, ...[...this.#granted.keys()].map((node) => this.#endMs(node)));
+    return held === undefined || nowMs >= held.untilMs ? undefined : this.#grants.licence(asking, held.untilMs, nowMs);
   }
 
   // What follows
@@ -435,7 +353,7 @@ export class Arbitration {
     const isNew = [...missing].some((node) => !this.#offeredFor.has(node));
     if (!(this.isHolder(nowMs) && phase === "in" && this.#isMinority && isNew)) this.#isOffering = false;
     else if (nowMs - this.#missingSinceMs >= this.#stableMs) this.#isOffering = true;
-    if (!this.#isOffering || !this.#hasEnded || nowMs < this.#lastEndMs()) return;
+    if (!this.#isOffering || !this.#hasEnded || nowMs < this.#grants.lastEndMs()) return;
     this.#isOffering = false;
     this.#offeredFor = new Set(missing);
     this.#resign(nowMs);
@@ -477,7 +395,7 @@ export class Arbitration {
     if (this.isHolder(nowMs) && this.#isMinority && !this.#isOffering)
       this.#wakeMs = Math.min(this.#wakeMs, Math.max(nowMs + 1, this.#missingSinceMs + this.#stableMs));
     if (this.#isOffering && this.#hasEnded)
-      this.#wakeMs = Math.min(this.#wakeMs, Math.max(nowMs + 1, this.#lastEndMs()));
+      this.#wakeMs = Math.min(this.#wakeMs, Math.max(nowMs + 1, this.#grants.lastEndMs()));
     if (isAllowed === this.#isAllowed) return;
     this.#isAllowed = isAllowed;
     this.#hasEnded = false;

@@ -9,8 +9,8 @@
  * Discovery adds candidates and takes none away from the members: nothing here ends a connection.
  */
 import type { NodeName, Random } from "@interlock/core";
-import { backOffMs } from "@interlock/core/distribution";
 import type { Claim, Surroundings } from "../arbiter/arbitration.ts";
+import { Dials } from "./dials.ts";
 import type { Greeting, Message, Standing } from "./messages.ts";
 import { type BootstrapRules, type Contact, type Observed, plan } from "./plan.ts";
 import { digestOf, isLive, type Member, type MemberState, order, type View, viewOf } from "./view.ts";
@@ -62,12 +62,6 @@ interface Peer {
   told: string | undefined;
 }
 
-interface Dial {
-  failures: number;
-  pending: boolean;
-  nextMs: number;
-}
-
 const EMPTY: readonly NodeName[] = [];
 const UNCLAIMED: Claim = { type: "open", reason: "the cluster's lease is being asked for" };
 
@@ -75,7 +69,6 @@ export class MembershipState {
   readonly #self: NodeName;
   readonly #incarnation: number;
   readonly #rules: MembershipRules;
-  readonly #random: Random;
   #standing: Standing = "waiting";
   #cluster: string | undefined;
   readonly #members = new Map<NodeName, Member>();
@@ -84,7 +77,7 @@ export class MembershipState {
   readonly #peers = new Map<NodeName, Peer>();
   /** Connected, and nothing to do with this cluster. */
   readonly #strangers = new Set<NodeName>();
-  readonly #dials = new Map<NodeName, Dial>();
+  readonly #dials: Dials;
   /** Who may yet be alive on the other side of a cut, and since when: nothing has shown that their process has ended. */
   readonly #missing: Map<NodeName, number>;
   #claim: Claim = UNCLAIMED;
@@ -117,7 +110,7 @@ export class MembershipState {
     this.#self = self.node;
     this.#incarnation = self.incarnation;
     this.#rules = rules;
-    this.#random = random;
+    this.#dials = new Dials(rules.dialMs, random);
     this.#stableSinceMs = nowMs;
   }
 
@@ -168,7 +161,7 @@ export class MembershipState {
 
   /** A node whose membership can be spoken to is connected. */
   linked(node: NodeName, nowMs: number): readonly Effect[] {
-    this.#dials.delete(node);
+    this.#dials.over(node);
     this.#peers.set(node, {
       greeting: undefined,
       nodes: EMPTY,
@@ -183,7 +176,7 @@ export class MembershipState {
 
   /** A node is connected that has no membership: one of Erlang's. */
   stranger(node: NodeName, nowMs: number): readonly Effect[] {
-    this.#dials.delete(node);
+    this.#dials.over(node);
     this.#strangers.add(node);
     return this.#next(nowMs);
   }
@@ -195,7 +188,7 @@ export class MembershipState {
       // Who has left has ended before what only one may do.
       if (member !== undefined && isLive(member)) this.#missing.set(node, nowMs);
       this.#lost(node, nowMs);
-      this.#failedDial(node, nowMs);
+      this.#dials.failed(node, nowMs);
     }
     return this.#next(nowMs);
   }
@@ -203,7 +196,7 @@ export class MembershipState {
   /** @param isRefused its system has answered that nobody listens there: its process has ended. */
   dialFailed(node: NodeName, nowMs: number, isRefused: boolean): readonly Effect[] {
     if (isRefused) this.#missing.delete(node);
-    if (!this.#peers.has(node)) this.#failedDial(node, nowMs);
+    if (!this.#peers.has(node)) this.#dials.failed(node, nowMs);
     return this.#next(nowMs);
   }
 
@@ -355,7 +348,7 @@ export class MembershipState {
   /** All that its members name are connected, or were tried. */
   #hasJoined(nowMs: number): boolean {
     if (nowMs - this.#joiningSinceMs >= this.#rules.joinMs) return true;
-    return this.#named().every((node) => this.#isReached(node) || (this.#dials.get(node)?.failures ?? 0) > 0);
+    return this.#named().every((node) => this.#isReached(node) || this.#dials.hasFailed(node));
   }
 
   #isReached(node: NodeName): boolean {
@@ -504,21 +497,8 @@ export class MembershipState {
     // Discovery need not have found it: whoever holds the lease is in the cluster, or begins it.
     const holder = this.#wouldForm && this.#claim.type === "taken" ? [this.#claim.by] : EMPTY;
     const wanted = new Set([...this.#found, ...told, ...down, ...holder, ...this.#missing.keys()]);
-    for (const node of wanted) {
-      if (node === this.#self || this.#peers.has(node) || this.#strangers.has(node)) continue;
-      const dial = this.#dials.get(node) ?? { failures: 0, pending: false, nextMs: nowMs };
-      this.#dials.set(node, dial);
-      if (dial.pending || nowMs < dial.nextMs) continue;
-      dial.pending = true;
-      this.#effects.push({ type: "dial", node });
-    }
-    for (const [node, { pending }] of this.#dials) if (!pending && !wanted.has(node)) this.#dials.delete(node);
-  }
-
-  #failedDial(node: NodeName, nowMs: number): void {
-    const failures = (this.#dials.get(node)?.failures ?? 0) + 1;
-    const nextMs = nowMs + backOffMs(failures, { firstMs: this.#rules.dialMs }, this.#random);
-    this.#dials.set(node, { failures, pending: false, nextMs });
+    for (const node of [this.#self, ...this.#peers.keys(), ...this.#strangers]) wanted.delete(node);
+    for (const node of this.#dials.due(wanted, nowMs)) this.#effects.push({ type: "dial", node });
   }
 
   // Messages

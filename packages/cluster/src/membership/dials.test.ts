@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { Dials } from "./dials.ts";
+
+const wanted = new Set(["a@x", "b@x"]);
+
+test("whoever is wanted is tried once, and again only when that has failed and its pause is over", () => {
+  const dials = new Dials(1_000, () => 1);
+  expect(dials.due(wanted, 0)).toEqual(["a@x", "b@x"]);
+  expect(dials.due(wanted, 60_000)).toEqual([]);
+  dials.failed("a@x", 60_000);
+  expect(dials.hasFailed("a@x")).toBe(true);
+  expect(dials.hasFailed("b@x")).toBe(false);
+  expect(dials.due(wanted, 60_999)).toEqual([]);
+  expect(dials.due(wanted, 61_000)).toEqual(["a@x"]);
+  dials.failed("a@x", 61_000);
+  expect(dials.due(wanted, 62_999)).toEqual([]);
+  expect(dials.due(wanted, 63_000)).toEqual(["a@x"]);
+});
+
+test("whoever is connected, or wanted no more, has failed never when it is wanted again", () => {
+  const dials = new Dials(1_000, () => 1);
+  dials.due(wanted, 0);
+  dials.failed("a@x", 0);
+  dials.failed("b@x", 0);
+  dials.over("a@x");
+  dials.due(new Set(["a@x"]), 0);
+  expect([dials.hasFailed("a@x"), dials.hasFailed("b@x")]).toEqual([false, false]);
+  expect(dials.due(wanted, 0)).toEqual(["b@x"]);
+});
