@@ -1,7 +1,8 @@
+import type { NodeName } from "@interlock/core";
 import { expect, test } from "vitest";
 import { Dials } from "./dials.ts";
 
-const wanted = new Set(["a@x", "b@x"]);
+const wanted = new Set<NodeName>(["a@x", "b@x"]);
 
 test("whoever is wanted is tried once, and again only when that has failed and its pause is over", () => {
   const dials = new Dials(1_000, () => 1);
@@ -23,7 +24,7 @@ test("whoever is connected, or wanted no more, has failed never when it is wante
   dials.failed("a@x", 0);
   dials.failed("b@x", 0);
   dials.over("a@x");
-  dials.due(new Set(["a@x"]), 0);
+  dials.due(new Set<NodeName>(["a@x"]), 0);
   expect([dials.hasFailed("a@x"), dials.hasFailed("b@x")]).toEqual([false, false]);
   expect(dials.due(wanted, 0)).toEqual(["b@x"]);
 });
