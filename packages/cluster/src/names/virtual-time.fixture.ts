@@ -12,7 +12,7 @@ export class VirtualTime {
   readonly #alarms = new Set<Alarm>();
 
   /** Processes whose clock and timers are this one's. */
-  node(): LocalNode {
+  node({ random = nodeRuntime.random }: Partial<Pick<Runtime, "random">> = {}): LocalNode {
     const counted =
       (plan: (callback: () => void) => void) =>
       (callback: () => void): void => {
@@ -25,6 +25,7 @@ export class VirtualTime {
     const { turns } = nodeRuntime;
     const runtime: Runtime = {
       ...nodeRuntime,
+      random,
       clock: { now: () => this.#nowMs, wallTime: () => this.#nowMs },
       timers: {
         set: (callback, delayMs) => {

@@ -10,6 +10,7 @@ import { GlobalMachine, type GlobalPorts } from "./machine.ts";
 import { fromTerm, type GlobalMessage, toTerm } from "./messages.ts";
 import type { GlobalEntry } from "./name-table.ts";
 import { requestFrom } from "./requests.ts";
+import { read } from "./terms.ts";
 
 export interface GlobalOptions {
   /**
@@ -131,7 +132,7 @@ export class GlobalLife {
       serverPid: this.#pid,
       registrarPid: this.#registrar.pid,
       preventOverlappingPartitions: joined?.options.preventOverlappingPartitions ?? true,
-      creation: extension + BigInt(joined?.kernel.creation ?? 0),
+      creation: read.integer(extension + BigInt(joined?.kernel.creation ?? 0)),
       random: () => runtime.random(),
       after: (delayMs, callback) => this.#node.after(delayMs, () => this.#post(callback)),
       tell: (to, message) => this.#tell(to, message),

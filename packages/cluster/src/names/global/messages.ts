@@ -23,7 +23,7 @@ import type { LockId } from "./locks.ts";
 import type { GlobalEntry } from "./name-table.ts";
 import { entryTerm, lockTerm, nodeAtom, read } from "./terms.ts";
 
-/** Tells two attempts of the same nodes to connect apart. */
+/** Tells two attempts of the same nodes to connect apart. A bigint only where no number would be exact: Erlang reads others as no integer. */
 export type Tag = number | bigint;
 
 /** Nodes and the versions they speak; 0 is one that is not known. */
