@@ -8,19 +8,42 @@ export function muffled(inner: Ports = nodePorts): {
   unmute(): void;
 } {
   let muted = false;
-  const wrap = (socket: Socket): Socket => ({
-    get remote() {
-      return socket.remote;
-    },
-    get buffered() {
-      return socket.buffered;
-    },
-    isFor: (host) => socket.isFor(host),
-    open: (events) => socket.open({ ...events, data: (bytes) => (muted ? undefined : events.data(bytes)) }),
-    write: (...chunks) => (muted ? undefined : socket.write(...chunks)),
-    end: () => socket.end(),
-    destroy: () => socket.destroy(),
-  });
+  /** What either side did to a connection meanwhile. */
+  const later: (() => void)[] = [];
+  const wrap = (socket: Socket): Socket => {
+    let mine: SocketEvents | undefined;
+    let isClosed = false;
+    const closed = (error?: Error): void => {
+      if (isClosed) return;
+      isClosed = true;
+      mine?.closed(error);
+    };
+    const close = (how: () => void): void => {
+      if (!muted) return how();
+      later.push(how);
+      queueMicrotask(closed);
+    };
+    return {
+      get remote() {
+        return socket.remote;
+      },
+      get buffered() {
+        return socket.buffered;
+      },
+      isFor: (host) => socket.isFor(host),
+      open: (events) => {
+        mine = events;
+        socket.open({
+          ...events,
+          data: (bytes) => (muted || isClosed ? undefined : events.data(bytes)),
+          closed: (error) => (muted ? void later.push(() => closed(error)) : closed(error)),
+        });
+      },
+      write: (...chunks) => (muted ? undefined : socket.write(...chunks)),
+      end: () => close(() => socket.end()),
+      destroy: () => close(() => socket.destroy()),
+    };
+  };
   const ports: Ports = {
     ...inner,
     dial: async (to, signal, tls) => wrap(await inner.dial(to, signal, tls)),
@@ -33,6 +56,7 @@ export function muffled(inner: Ports = nodePorts): {
     },
     unmute: () => {
       muted = false;
+      for (const act of later.splice(0)) act();
     },
   };
 }
