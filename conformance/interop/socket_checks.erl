@@ -355,13 +355,15 @@ unlink_ids() ->
     Pid = pid(Name),
     Control = fun(Message) -> ok = gen_tcp:send(Socket, frame(Message)) end,
     Agent = agent(),
+    Unlink = fun(Id) ->
+        Control({35, Id, Pid, Agent}),
+        eq({36, Id, Agent, Pid}, control(Socket))
+    end,
     [begin
          Control({1, Pid, Agent}),
-         Control({35, Id, Pid, Agent}),
-         eq({36, Id, Agent, Pid}, control(Socket))
+         Unlink(Id)
      end || Id <- [1, 77, 1 bsl 32, (1 bsl 64) - 1]],
-    Control({35, 5, Pid, Agent}), % of no link
-    eq({36, 5, Agent, Pid}, control(Socket)),
+    Unlink(5), % of no link
     ok = do(Agent, {link, Pid}),
     eq({1, Agent, Pid}, control(Socket)),
     ok = do(Agent, {unlink, Pid}),
@@ -370,6 +372,7 @@ unlink_ids() ->
     Control({36, Ours, Pid, Agent}),
     Control({{24, Pid, Agent}, bye}), % of a link that there is not
     Control({8, Pid, Agent, normal}),
+    Unlink(6), % of no link: all before it has been taken, whose connection is another one than the agent is spoken to over
     eq(pong, do(Agent, ping)),
     ok = do(Agent, {link, Pid}),
     eq({1, Agent, Pid}, control(Socket)),
@@ -379,10 +382,12 @@ unlink_ids() ->
     Control({36, Ours, Pid, Agent}), % of another one
     Control({1, Pid, Agent}),
     Control({{24, Pid, Agent}, bye}),
+    Unlink(7),
     eq(pong, do(Agent, ping)),
     Control({36, Next, Pid, Agent}),
     Control({1, Pid, Agent}),
     Ref = monitor(process, Agent),
+    eq(pong, do(Agent, ping)), % it is watched by now
     Control({{24, Pid, Agent}, bye}),
     eq(bye, checks:down(Ref)),
     Control({1, Pid, Agent}),
