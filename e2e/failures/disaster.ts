@@ -33,6 +33,8 @@ export interface Aftermath {
   readonly healedMs: number;
   /** Requests to the Service that were sent so long (ms) after the beginning, and failed; in their order. */
   readonly lostAtMs: readonly number[];
+  /** Those of them that the machine which has come back refused, before its pod was what its kubelet said of it: ready. */
+  readonly refusedOnReturnAtMs: readonly number[];
 }
 
 /** Longer than what is hoped for: how long it took is worth knowing. */
@@ -62,12 +64,16 @@ export async function undergo(disaster: Disaster): Promise<Aftermath> {
     for (const args of disaster.end(...who)) await machine(...args);
   }
   const endedMs = performance.now();
+  const endedAt = Date.now();
   say(`${disaster.name}: is over after ${Math.round((endedMs - beganMs) / 1_000)} s`);
   await keepers.oneCluster(3, HEAL_MS);
   const healedMs = Math.round(performance.now() - endedMs);
   const came = (await visitors?.end())?.["service"];
   if (came !== undefined) say(`  visitors: ${told(came)}`);
   const restarts = (await keepers.all()).map((one) => one.restarts);
+  const failures = (came?.failures ?? [])
+    .map((one) => ({ ...one, ms: one.at - beganAt }))
+    .toSorted((a, b) => a.ms - b.ms);
   const refusedOf = (kind: Entry["kind"]): number => ledger.refused.filter((one) => one.kind === kind).length;
   const aftermath = {
     staleAccepted: ledger.staleAccepted,
@@ -80,7 +86,10 @@ export async function undergo(disaster: Disaster): Promise<Aftermath> {
     losing,
     restarts,
     healedMs,
-    lostAtMs: (came?.failures ?? []).map(({ at }) => at - beganAt).toSorted((a, b) => a - b),
+    lostAtMs: failures.map(({ ms }) => ms),
+    refusedOnReturnAtMs: failures
+      .filter(({ at, error }) => error === "ECONNREFUSED" && at >= endedAt && at < endedAt + healedMs)
+      .map(({ ms }) => ms),
   };
   const { lostAtMs, staleAccepted } = aftermath;
   const short = { ...aftermath, staleAccepted: staleAccepted.length, lostAtMs: [lostAtMs.length, lostAtMs.at(-1)] };
