@@ -108,7 +108,7 @@ function allMachinesReady(): Promise<boolean> {
 
 async function visit(keepers: Keepers, machine: string | undefined): Promise<Visitors> {
   const targets = { service: `http://keeper.${keepers.namespace.name}.svc.cluster.local` };
-  const visitors = await Visitors.come(keepers, { targets, perSecond: 60, idlers: 20 }, machine);
+  const visitors = await Visitors.come(keepers, { targets, perSecond: 60, idlers: 20, ownPorts: true }, machine);
   await eventually("there are visitors", async () => ((await visitors.counts())["service"]?.answered ?? 0) > 100);
   return visitors;
 }

@@ -12,6 +12,11 @@ export interface Visit {
   readonly perSecond: number;
   /** Connections of each target that are idle for 1 to 60 s between two requests. */
   readonly idlers: number;
+  /**
+   * Whether new connections come from ports that none came from before, as from many visitors. One address that uses a port again
+   * within two minutes is sent to where its first connection from there was, be that pod gone: by the tracking of connections.
+   */
+  readonly ownPorts?: boolean;
 }
 
 export interface Tally {
@@ -25,6 +30,8 @@ const PORT = 8_081;
 const LIMIT_MS = 15_000;
 const CHUNKS = 5;
 const SLOW_EVERY_MS = 200;
+/** Below those that the system takes by itself. */
+const OWN_PORTS = { first: 10_000, count: 22_000 };
 
 let ending = new AbortController();
 let loops: Promise<unknown>[] = [];
@@ -37,12 +44,13 @@ async function ask(
   method: "GET" | "POST",
   agent: Agent,
   body: string[],
+  localPort?: number,
 ): Promise<void> {
   const at = Date.now();
   tally.sent++;
   const error = await new Promise<string | undefined>((resolve) => {
     let isAnswered = false;
-    const sent = request(url, { method, agent }, (response) => {
+    const sent = request(url, { method, agent, ...(localPort !== undefined && { localPort }) }, (response) => {
       isAnswered = true;
       response.on("error", (cause: NodeJS.ErrnoException) => resolve(`${cause.code ?? cause.message} in the answer`));
       response.on("end", () => resolve(response.statusCode === 200 ? undefined : `HTTP ${response.statusCode}`));
@@ -94,7 +102,7 @@ async function idler(tally: Tally, url: string, index: number): Promise<void> {
   agent.destroy();
 }
 
-function begin({ idlers, perSecond, targets }: Visit): void {
+function begin({ idlers, ownPorts = false, perSecond, targets }: Visit): void {
   ending = new AbortController();
   loops = Object.entries(targets).flatMap(([name, url]) => {
     tallies[name] = { sent: 0, answered: 0, failures: [] };
@@ -106,7 +114,15 @@ function begin({ idlers, perSecond, targets }: Visit): void {
     return [
       loop(2_000 / perSecond, (count) => ask(tally, "kept", `${url}/`, method(count), kept, body(count))),
       loop(2_000 / perSecond, (count) =>
-        ask(tally, "new", `${url}/`, method(count), new Agent({ keepAlive: false }), body(count)),
+        ask(
+          tally,
+          "new",
+          `${url}/`,
+          method(count),
+          new Agent({ keepAlive: false }),
+          body(count),
+          ownPorts ? OWN_PORTS.first + (count % OWN_PORTS.count) : undefined,
+        ),
       ),
       loop(SLOW_EVERY_MS, (count) => ask(tally, "slow", `${url}/slow`, method(count), slow, body(count))),
       loop(SLOW_EVERY_MS, () => ask(tally, "upload", `${url}/`, "POST", uploads, upload)),
