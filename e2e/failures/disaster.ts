@@ -31,10 +31,12 @@ export interface Aftermath {
   readonly restarts: readonly number[];
   /** From the end of the disaster to one cluster of three, all ready. */
   readonly healedMs: number;
-  /** Requests to the Service that were sent so long (ms) after the beginning, and failed; in their order. */
+  /**
+   * Requests to the Service that were sent so long (ms) after the beginning, and failed; in their order. Without those that the
+   * machine which has come back refused, before its pod was what its kubelet said of it: ready.
+   */
   readonly lostAtMs: readonly number[];
-  /** Those of them that the machine which has come back refused, before its pod was what its kubelet said of it: ready. */
-  readonly refusedOnReturnAtMs: readonly number[];
+  readonly refusedOnReturn: number;
 }
 
 /** Longer than what is hoped for: how long it took is worth knowing. */
@@ -71,9 +73,8 @@ export async function undergo(disaster: Disaster): Promise<Aftermath> {
   const came = (await visitors?.end())?.["service"];
   if (came !== undefined) say(`  visitors: ${told(came)}`);
   const restarts = (await keepers.all()).map((one) => one.restarts);
-  const failures = (came?.failures ?? [])
-    .map((one) => ({ ...one, ms: one.at - beganAt }))
-    .toSorted((a, b) => a.ms - b.ms);
+  const { failures } = came ?? { failures: [] };
+  const lost = failures.filter(({ at, error }) => error !== "ECONNREFUSED" || at < endedAt || at >= endedAt + healedMs);
   const refusedOf = (kind: Entry["kind"]): number => ledger.refused.filter((one) => one.kind === kind).length;
   const aftermath = {
     staleAccepted: ledger.staleAccepted,
@@ -86,10 +87,8 @@ export async function undergo(disaster: Disaster): Promise<Aftermath> {
     losing,
     restarts,
     healedMs,
-    lostAtMs: failures.map(({ ms }) => ms),
-    refusedOnReturnAtMs: failures
-      .filter(({ at, error }) => error === "ECONNREFUSED" && at >= endedAt && at < endedAt + healedMs)
-      .map(({ ms }) => ms),
+    lostAtMs: lost.map(({ at }) => at - beganAt).toSorted((a, b) => a - b),
+    refusedOnReturn: failures.length - lost.length,
   };
   const { lostAtMs, staleAccepted } = aftermath;
   const short = { ...aftermath, staleAccepted: staleAccepted.length, lostAtMs: [lostAtMs.length, lostAtMs.at(-1)] };

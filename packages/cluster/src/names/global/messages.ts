@@ -23,7 +23,10 @@ import type { LockId } from "./locks.ts";
 import type { GlobalEntry } from "./name-table.ts";
 import { entryTerm, lockTerm, nodeAtom, read } from "./terms.ts";
 
-/** Tells two attempts of the same nodes to connect apart. A bigint only where no number would be exact: Erlang reads others as no integer. */
+/**
+ * Tells two attempts of the same nodes to connect apart. A bigint only where no number would be exact: others are marked on the
+ * wire, and no integers to whoever reads them.
+ */
 export type Tag = number | bigint;
 
 /** Nodes and the versions they speak; 0 is one that is not known. */
