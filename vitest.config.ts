@@ -23,6 +23,8 @@ export default defineConfig({
     pool: "forks",
     // A limit for what hangs, not for what is slow: CI has two cores for everything.
     testTimeout: 30_000,
+    // A failure says what it found, whole: of CI there is only its message.
+    chaiConfig: { truncateThreshold: 0 },
     execArgv: ["--conditions=@interlock/source", "--expose-gc"],
   },
 });

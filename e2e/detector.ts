@@ -2,15 +2,17 @@
 import type { Failure, Landing, LoadReport } from "./apps/proof/src/load/report.ts";
 import type { PodLogs } from "./pod-logs.ts";
 
-/** Requests that failed, and numbers that were lost, doubled or out of order. */
-export function lossesOf(report: LoadReport): readonly string[] {
+/** Requests that failed, with what the pods said of them, and numbers that were lost, doubled or out of order. */
+export function lossesOf(report: LoadReport, logs: PodLogs): readonly string[] {
   return [
-    ...report.failures.map(tellFailure),
-    ...report.written.flatMap(({ doubled, key, lost, outOfOrder }) => [
-      ...told(`journal ${key} lost`, lost),
-      ...told(`journal ${key} has twice`, doubled),
-      ...told(`journal ${key} has out of order`, outOfOrder),
-    ]),
+    ...explain(report, logs),
+    ...report.written.flatMap(({ doubled, key, lost, outOfOrder, refused }) =>
+      [
+        ...told(`journal ${key} lost`, lost),
+        ...told(`journal ${key} has twice`, doubled),
+        ...told(`journal ${key} has out of order`, outOfOrder),
+      ].map((loss) => [loss, ...refused].join("; refused ")),
+    ),
   ];
 }
 

@@ -2,8 +2,21 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Deployment, deployProof } from "./deployment.ts";
 import { explain, lossesOf, summary } from "./detector.ts";
+import { eventually } from "./eventually.ts";
 import { describeOnKubernetes, type Namespace, namespaceFor, say } from "./kubernetes.ts";
 import { startLoad } from "./load.ts";
+
+/** Less than the grace of the pods. */
+const LOADING_MS = 50_000;
+
+interface Template {
+  readonly spec: {
+    readonly template: {
+      readonly metadata: { readonly labels: object };
+      readonly spec: { readonly containers: readonly { readonly env: readonly object[] }[] };
+    };
+  };
+}
 
 describeOnKubernetes("a pod that is deleted under load", () => {
   let namespace: Namespace;
@@ -32,7 +45,7 @@ describeOnKubernetes("a pod that is deleted under load", () => {
     const report = await load.stop();
     say(summary(report));
     for (const line of explain(report, proof.logs)) say(line);
-    expect(lossesOf(report)).toEqual([]);
+    expect(lossesOf(report, proof.logs)).toEqual([]);
   });
 
   test("with 10 s of grace loses no request, and says what became of its state", async () => {
@@ -44,6 +57,23 @@ describeOnKubernetes("a pod that is deleted under load", () => {
     expect(report.failures).toEqual([]);
     const said = proof.logs.saying(/drain: handoff of placement journals/).filter(({ pod }) => pod === name);
     expect(said.map(({ text }) => text)).toHaveLength(1);
+  });
+
+  test("while its program still loads goes at once, and not when its grace is over", async () => {
+    const { spec } = JSON.parse(await namespace.kubectl("get", "deployment", proof.name, "-o", "json")) as Template;
+    const loads = `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${LOADING_MS})`;
+    const env = { name: "NODE_OPTIONS", value: `--import=data:text/javascript,${encodeURIComponent(loads)}` };
+    const containers = spec.template.spec.containers.map((one) => ({ ...one, env: [...one.env, env] }));
+    const metadata = { name: "loading", labels: spec.template.metadata.labels };
+    await namespace.apply({ apiVersion: "v1", kind: "Pod", metadata, spec: { ...spec.template.spec, containers } });
+    const runs = "jsonpath={.status.containerStatuses[0].state.running.startedAt}";
+    await eventually("its program loads", async () => {
+      const since = await namespace.kubectl("get", "pod", "loading", "-o", runs);
+      return since !== "";
+    });
+    await namespace.kubectl("delete", "pod", "loading", "--wait=false");
+    const isThere = async (): Promise<boolean> => (await proof.pods()).some(({ name }) => name === "loading");
+    await eventually("it is gone", async () => !(await isThere()), LOADING_MS / 2);
   });
 
   test("by force is as one that crashed: only its own connections and journals are lost, and three are there again", async () => {

@@ -160,7 +160,7 @@ async function standing(target: Target): Promise<Standing> {
 async function costOf(target: Target, pod: Pod, cpuBefore: number, sinceMs: number): Promise<Cost> {
   const used = (await cpuSeconds(target, pod)) - cpuBefore;
   const seconds = (performance.now() - sinceMs) / 1_000;
-  const status = await inPod(target, pod, "/proc/1/status");
+  const status = await ofProgram(target, pod, "status");
   return {
     deployment: target.name,
     residentMiB: Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1_024),
@@ -171,9 +171,12 @@ async function costOf(target: Target, pod: Pod, cpuBefore: number, sinceMs: numb
 
 async function cpuSeconds(target: Target, pod: Pod): Promise<number> {
   // After the program's name, which may have spaces: user and system time are the 14th and 15th of all.
-  const fields = (await inPod(target, pod, "/proc/1/stat")).split(") ")[1]?.split(" ") ?? [];
+  const fields = (await ofProgram(target, pod, "stat")).split(") ")[1]?.split(" ") ?? [];
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS;
 }
 
-const inPod = ({ namespace }: Target, { name }: Pod, file: string): Promise<string> =>
-  namespace.kubectl("exec", name, "--", "cat", file);
+/** A file of /proc of the pod's program, which is not PID 1 where the pod has an init. */
+function ofProgram({ namespace }: Target, { name }: Pod, file: string): Promise<string> {
+  const find = `for p in /proc/[0-9]*; do case $(readlink $p/exe) in */node) cat $p/${file}; break;; esac; done`;
+  return namespace.kubectl("exec", name, "--", "sh", "-c", find);
+}

@@ -107,6 +107,10 @@ describe("an application's objects", () => {
     expect(grace).toBeGreaterThan(7 + 100 + 9);
   });
 
+  test("have a program end that is told to while it still loads, as PID 1 would not", () => {
+    expect(find(objectsOf(minimal), "Deployment", "spec.template.spec.shareProcessNamespace")).toBe(true);
+  });
+
   test("never go below the pods that were asked for, and make all new ones first where there are WebSockets", () => {
     const strategy = (text: string) => find(objectsOf(text), "Deployment", "spec.strategy.rollingUpdate");
     expect(strategy(minimal)).toEqual({ maxUnavailable: 0, maxSurge: 1 });

@@ -286,6 +286,9 @@ function deployment(
           serviceAccountName: name,
           terminationGracePeriodSeconds: grace,
           enableServiceLinks: false,
+          // The pod's own init is PID 1. To a program that is, a SIGTERM that comes before it has loaded does nothing: it would begin
+          // although it is to go, and be killed with what others had handed to it.
+          shareProcessNamespace: true,
           securityContext: {
             runAsNonRoot: true,
             runAsUser: 1_000,

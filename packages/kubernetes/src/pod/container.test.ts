@@ -1,5 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
 
@@ -80,6 +82,37 @@ function childrenOf(pid: number): readonly { readonly pid: number; readonly stat
   });
 }
 
+/** A program that goes on loading until it may begin. */
+class Loading implements Disposable {
+  readonly #go = join(mkdtempSync(join(tmpdir(), "interlock-loading-")), "go");
+  readonly program: Program;
+
+  constructor(wrapper: readonly string[] = []) {
+    const code = `import { existsSync } from "node:fs"; console.log('{"loads":true}'); while (!existsSync(process.env.GO));`;
+    const preload = `--import=data:text/javascript,${encodeURIComponent(code)}`;
+    this.program = new Program({ NODE_OPTIONS: preload, GO: this.#go }, wrapper);
+  }
+
+  loads(): Promise<object> {
+    return this.program.until(() => this.program.said.find((one) => "loads" in one));
+  }
+
+  goOn(): void {
+    writeFileSync(this.#go, "");
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(dirname(this.#go), { recursive: true, force: true });
+  }
+}
+
+test("a SIGTERM that comes before its program has loaded ends it", async () => {
+  using loading = new Loading();
+  await loading.loads();
+  loading.program.child.kill("SIGTERM");
+  expect(await loading.program.ended).toBe("SIGTERM");
+});
+
 describe.skipIf(!canUnshare)(
   `as PID 1${canUnshare ? "" : " (skipped: a PID namespace needs root and unshare)"}`,
   () => {
@@ -95,6 +128,15 @@ describe.skipIf(!canUnshare)(
       process.kill(outsideOf(program), signal);
       expect(await program.ended).toBe(podExitCodes.drained);
       expect(program.said.at(-1)).toEqual({ stopped: "web" });
+    });
+
+    test("a SIGTERM that comes before its program has loaded does nothing", async () => {
+      using loading = new Loading(unshare);
+      await loading.loads();
+      process.kill(outsideOf(loading.program), "SIGTERM");
+      loading.goOn();
+      const { management } = await loading.program.ports();
+      expect(await get(management, "/ready")).toMatchObject({ status: 200 });
     });
 
     test("SIGQUIT ends it at once", async () => {

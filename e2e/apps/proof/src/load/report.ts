@@ -55,6 +55,8 @@ export interface Written {
   readonly lost: readonly number[];
   readonly doubled: readonly number[];
   readonly outOfOrder: readonly number[];
+  /** What the server said of numbers that it could not write; they were sent again. */
+  readonly refused: readonly string[];
   /** The longest time that a number waited for its confirmation. */
   readonly longestWaitMs: number;
 }

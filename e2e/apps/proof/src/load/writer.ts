@@ -20,6 +20,7 @@ export class Writer {
   #next = 0;
   #pod: string | undefined;
   readonly #waiting = new Map<number, number>();
+  readonly #refused: string[] = [];
   #longestWaitMs = 0;
   #isOver = false;
   #isWelcome = false;
@@ -64,6 +65,7 @@ export class Writer {
       lost: all.filter((number) => !times.has(number)),
       doubled: [...times].filter(([, count]) => count > 1).map(([number]) => number),
       outOfOrder: entries.filter((entry, index) => index > 0 && entry < (entries[index - 1] ?? 0)),
+      refused: this.#refused,
       longestWaitMs: Math.round(this.#longestWaitMs),
     };
   }
@@ -92,6 +94,7 @@ export class Writer {
     if ("welcome" in message) return this.#welcomed(message.welcome, message.phase);
     if ("failed" in message) {
       // Not written, by a server that had tried for long: once more.
+      this.#refused.push(`${message.failed}: ${message.error}`);
       if (this.#waiting.has(message.failed)) this.#send(message.failed);
       return;
     }
