@@ -16,6 +16,16 @@ export function lossesOf(report: LoadReport, logs: PodLogs): readonly string[] {
   ];
 }
 
+/**
+ * Without the requests that crossed the end of their connection: HTTP/1 cannot refuse those. A drain waits for all connections to be
+ * used a last time; one whose grace is cut is killed while some of them are idle.
+ */
+export function withoutCrossed(report: LoadReport): LoadReport {
+  const hasCrossed = ({ error, kind, lastPhase }: Failure): boolean =>
+    kind === "idle" && error === "ECONNRESET" && lastPhase === "serving";
+  return { ...report, failures: report.failures.filter((failure) => !hasCrossed(failure)) };
+}
+
 /** WebSockets that came back to a pod that was already draining. */
 export function landedOnDraining({ landings }: LoadReport): readonly Landing[] {
   return landings.filter(({ phase }) => phase !== "serving");

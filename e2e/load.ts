@@ -31,6 +31,8 @@ export interface Load {
   stop(): Promise<LoadReport>;
 }
 
+let runs = 0;
+
 export async function startLoad(namespace: Namespace, options: LoadOptions = {}): Promise<Load> {
   const {
     idlers = 60,
@@ -42,7 +44,8 @@ export async function startLoad(namespace: Namespace, options: LoadOptions = {})
   } = options;
   const variables = {
     TARGET: `http://${service}.${namespace.name}.svc.cluster.local`,
-    RUN: name,
+    // Journals of its own: what another one has written must not be taken for what this one has.
+    RUN: `${name}-${++runs}`,
     RATE: rate,
     IDLERS: idlers,
     WRITERS: writers,

@@ -99,7 +99,10 @@ describeOnKubernetes("under load", () => {
   test("a node that is emptied by kubectl drain loses nothing", async () => {
     for (let cycle = 1; cycle <= CYCLES; cycle++) {
       const load = await startLoad(namespace);
-      const [{ node } = { node: "" }] = await proof.pods();
+      const pods = await proof.pods();
+      const [{ node } = { node: "" }] = pods;
+      // They go one after the other, and whoever has gone from one to another of them goes again.
+      const going = pods.filter((pod) => pod.node === node).length;
       try {
         // Of this application only: what else is on the node belongs to others.
         const only = `--pod-selector=app.kubernetes.io/name=${proof.name}`;
@@ -113,7 +116,7 @@ describeOnKubernetes("under load", () => {
       tell(report, proof);
       expect(lossesOf(report, proof.logs)).toEqual([]);
       expect(landedOnDraining(report)).toEqual([]);
-      expect(Math.max(...Object.keys(reconnects(report)).map(Number))).toBeLessThanOrEqual(1);
+      expect(Math.max(...Object.keys(reconnects(report)).map(Number))).toBeLessThanOrEqual(going);
     }
   });
 

@@ -108,6 +108,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
         phase: phaseOf(),
         journals: journals.local().length,
         sockets: connections.size,
+        missing: cluster?.arbiter()?.missing,
         ...clusterOf(),
       });
     default:

@@ -28,3 +28,22 @@ test("whoever is connected, or wanted no more, has failed never when it is wante
   expect([dials.hasFailed("a@x"), dials.hasFailed("b@x")]).toEqual([false, false]);
   expect(dials.due(wanted, 0)).toEqual(["b@x"]);
 });
+
+test("whoever is lost is tried three times at once, for its machine to say that nobody listens, and then after pauses", () => {
+  const dials = new Dials(1_000, () => 1);
+  const one = new Set<NodeName>(["a@x"]);
+  dials.ended("a@x", 1_000, 5_000);
+  for (let turn = 0; turn < 3; turn++) {
+    expect(dials.due(one, 5_000)).toEqual(["a@x"]);
+    dials.failed("a@x", 5_000);
+  }
+  expect(dials.due(one, 8_999)).toEqual([]);
+  expect(dials.due(one, 9_000)).toEqual(["a@x"]);
+});
+
+test("whoever ends each connection as soon as it is made is tried after pauses", () => {
+  const dials = new Dials(1_000, () => 1);
+  dials.ended("a@x", 999, 5_000);
+  expect(dials.due(new Set<NodeName>(["a@x"]), 5_999)).toEqual([]);
+  expect(dials.due(new Set<NodeName>(["a@x"]), 6_000)).toEqual(["a@x"]);
+});

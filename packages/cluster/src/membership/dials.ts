@@ -2,8 +2,16 @@
 import type { NodeName, Random } from "@interlock/core";
 import { backOffMs } from "@interlock/core/distribution";
 
+/**
+ * So often a node whose connection has ended is tried without a pause. Of one that was killed, its machine says that nobody listens
+ * only as long as its address is there, and before that ends those who come while the listener is being closed.
+ */
+const AT_ONCE = 3;
+
 interface Dial {
   readonly failures: number;
+  /** Further tries without a pause. */
+  readonly atOnce: number;
   readonly isPending: boolean;
   readonly nextMs: number;
 }
@@ -23,7 +31,7 @@ export class Dials {
   due(wanted: ReadonlySet<NodeName>, nowMs: number): readonly NodeName[] {
     const due: NodeName[] = [];
     for (const node of wanted) {
-      const dial = this.#dials.get(node) ?? { failures: 0, isPending: false, nextMs: nowMs };
+      const dial = this.#dials.get(node) ?? { failures: 0, atOnce: 0, isPending: false, nextMs: nowMs };
       const isDue = !dial.isPending && nowMs >= dial.nextMs;
       if (isDue) due.push(node);
       this.#dials.set(node, isDue ? { ...dial, isPending: true } : dial);
@@ -33,9 +41,16 @@ export class Dials {
   }
 
   failed(node: NodeName, nowMs: number): void {
-    const failures = (this.#dials.get(node)?.failures ?? 0) + 1;
-    const nextMs = nowMs + backOffMs(failures, { firstMs: this.#firstMs }, this.#random);
-    this.#dials.set(node, { failures, isPending: false, nextMs });
+    const { atOnce = 0, failures: before = 0 } = this.#dials.get(node) ?? {};
+    const failures = before + 1;
+    const pauseMs = atOnce > 0 ? 0 : backOffMs(failures, { firstMs: this.#firstMs }, this.#random);
+    this.#dials.set(node, { failures, atOnce: Math.max(0, atOnce - 1), isPending: false, nextMs: nowMs + pauseMs });
+  }
+
+  /** Its connection, which was there for so long, has ended. Whoever ends each at once is one that cannot be reached. */
+  ended(node: NodeName, afterMs: number, nowMs: number): void {
+    if (afterMs < this.#firstMs) return this.failed(node, nowMs);
+    this.#dials.set(node, { failures: 0, atOnce: AT_ONCE - 1, isPending: false, nextMs: nowMs });
   }
 
   /** It is connected. */

@@ -31,7 +31,9 @@ export type Message =
   | { readonly type: "ask"; readonly node: NodeName }
   | { readonly type: "view"; readonly node: NodeName; readonly cluster: string; readonly members: readonly Member[] }
   /** It has heard that the receiver is in that state. */
-  | { readonly type: "heard"; readonly node: NodeName; readonly state: Standing };
+  | { readonly type: "heard"; readonly node: NodeName; readonly state: Standing }
+  /** The system of `ended` has answered it that nobody listens there: that life of the node is over. */
+  | { readonly type: "ended"; readonly node: NodeName; readonly ended: NodeName; readonly incarnation: number };
 
 const standings: ReadonlySet<unknown> = new Set<Standing>(["waiting", "joining", "up", "leaving", "left"]);
 const memberStates: ReadonlySet<unknown> = new Set<MemberState>(["joining", "up", "leaving", "left", "down"]);
@@ -48,6 +50,7 @@ function isKnown({
   answer,
   cluster,
   digest,
+  ended,
   incarnation,
   members,
   name,
@@ -74,6 +77,8 @@ function isKnown({
       return isText(cluster) && Array.isArray(members) && members.every(isMember);
     case "heard":
       return standings.has(state);
+    case "ended":
+      return isNodeName(ended) && typeof incarnation === "number";
     default:
       return false;
   }

@@ -58,6 +58,8 @@ class World {
   leaseHolder: NodeName | undefined;
   /** While it cannot be reached. */
   isLeaseAway = false;
+  /** To whom the system of a node that is gone says so: nobody listens there. */
+  answered: NodeName | undefined;
   readonly #queue: { readonly atMs: number; readonly order: number; readonly what: Happening }[] = [];
   readonly #delay: () => number;
   /** Of each pair of nodes the time before which nothing arrives: messages of one connection keep their order. */
@@ -211,7 +213,10 @@ class World {
         const there = this.sites.get(what.to);
         if (there !== undefined && !there.hasLeft && !this.isCut(what.from, what.to))
           return this.link(what.from, what.to);
-        return this.act(what.from, from.state.dialFailed(what.to, this.nowMs, false));
+        return this.act(
+          what.from,
+          from.state.dialFailed(what.to, this.nowMs, there === undefined && what.from === this.answered),
+        );
       }
       case "message": {
         const to = this.sites.get(what.to);
@@ -453,6 +458,43 @@ describe("nodes whose arbiter decides who begins", () => {
     state.dialFailed("b@h", 2_000, false);
     state.dialFailed("c@h", 2_000, true);
     expect([...state.surroundings.missing]).toEqual(["b@h"]);
+  });
+
+  test("miss nobody that has crashed as soon as one of them has been answered that nobody listens there", () => {
+    fc.assert(
+      fc.property(delays, fc.constantFrom(...NODES.slice(1), undefined), (delay, answered) => {
+        const world = new World(delay);
+        for (const [at, node] of NODES.entries()) world.start(node, at + 1, NODES, arbitrated);
+        world.run(20_000);
+        const [crashed, ...others] = NODES as [NodeName, ...NodeName[]];
+        world.answered = answered;
+        world.crash(crashed);
+        world.run(world.nowMs + 5_000);
+        const missing = answered === undefined ? [crashed] : [];
+        for (const node of others) expect([...world.at(node).state.surroundings.missing]).toEqual(missing);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test("hear of an end before they have lost the connection themselves, and not of that of another life", () => {
+    const missing = (incarnation: number): readonly NodeName[] => {
+      const world = new World(
+        (function* () {
+          for (;;) yield 1;
+        })(),
+      );
+      for (const [at, node] of NODES.entries()) world.start(node, at + 1, NODES, arbitrated);
+      world.run(20_000);
+      const [crashed, teller, hearer] = NODES as [NodeName, NodeName, NodeName];
+      const { state } = world.at(hearer);
+      const message = { type: "ended", node: teller, ended: crashed, incarnation } as const;
+      world.act(hearer, state.received(message, world.nowMs));
+      world.unlink(crashed, hearer);
+      return [...state.surroundings.missing];
+    };
+    expect(missing(1)).toEqual([]);
+    expect(missing(2)).toEqual([NODES[0]]);
   });
 
   test("form none while its lease cannot be reached, say so, and one when it can", () => {

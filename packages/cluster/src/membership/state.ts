@@ -50,6 +50,7 @@ export type Effect =
 
 /** A node that this one is connected to. */
 interface Peer {
+  readonly sinceMs: number;
   greeting: Greeting | undefined;
   /** The names in its last greeting that had any, or in its view. */
   nodes: readonly NodeName[];
@@ -58,6 +59,8 @@ interface Peer {
   view: View | undefined;
   /** The two digests that we have asked it about. */
   asked: string | undefined;
+  /** Another one has been answered that this life of it has ended: its connection will. */
+  isOver: boolean;
   /** What we have told it of ourselves, see `#saying`: of each peer, for each was told at another time. */
   told: string | undefined;
 }
@@ -163,11 +166,13 @@ export class MembershipState {
   linked(node: NodeName, nowMs: number): readonly Effect[] {
     this.#dials.over(node);
     this.#peers.set(node, {
+      sinceMs: nowMs,
       greeting: undefined,
       nodes: EMPTY,
       digest: undefined,
       view: undefined,
       asked: undefined,
+      isOver: false,
       told: undefined,
     });
     if (this.#standing !== "left") this.#tell([node], { ...this.#greeting(true), answer: true });
@@ -183,19 +188,21 @@ export class MembershipState {
 
   unlinked(node: NodeName, nowMs: number): readonly Effect[] {
     this.#strangers.delete(node);
-    if (this.#peers.delete(node)) {
+    const peer = this.#peers.get(node);
+    if (peer !== undefined) {
+      this.#peers.delete(node);
       const member = this.#members.get(node);
       // Who has left has ended before what only one may do.
-      if (member !== undefined && isLive(member)) this.#missing.set(node, nowMs);
+      if (member !== undefined && isLive(member) && !peer.isOver) this.#missing.set(node, nowMs);
       this.#lost(node, nowMs);
-      this.#dials.failed(node, nowMs);
+      this.#dials.ended(node, nowMs - peer.sinceMs, nowMs);
     }
     return this.#next(nowMs);
   }
 
   /** @param isRefused its system has answered that nobody listens there: its process has ended. */
   dialFailed(node: NodeName, nowMs: number, isRefused: boolean): readonly Effect[] {
-    if (isRefused) this.#missing.delete(node);
+    if (isRefused && this.#missing.delete(node)) this.#tellEnd(node);
     if (!this.#peers.has(node)) this.#dials.failed(node, nowMs);
     return this.#next(nowMs);
   }
@@ -204,6 +211,7 @@ export class MembershipState {
     const peer = this.#peers.get(message.node);
     // Late: its connection has ended, and all that was said by it.
     if (peer === undefined || this.#hasLeft) return this.#taken();
+    peer.isOver = false;
     switch (message.type) {
       case "greeting":
         this.#greeted(peer, message, nowMs);
@@ -226,6 +234,9 @@ export class MembershipState {
         break;
       case "heard":
         if (message.state === this.#standing) this.#unheard.delete(message.node);
+        break;
+      case "ended":
+        this.#hearEnd(message.ended, message.incarnation);
         break;
     }
     return this.#next(nowMs);
@@ -259,6 +270,21 @@ export class MembershipState {
     if (this.#standing === "waiting") this.#tellAgreement(nowMs);
     else if (this.#standing !== "left") this.#compareViews();
     return [...effects, ...this.#taken()];
+  }
+
+  #hearEnd(node: NodeName, incarnation: number): void {
+    // It may be in a later life.
+    if (this.#members.get(node)?.incarnation !== incarnation) return;
+    this.#missing.delete(node);
+    const peer = this.#peers.get(node);
+    if (peer !== undefined) peer.isOver = true;
+  }
+
+  /** Others may have asked too late: its address goes with its pod. */
+  #tellEnd(node: NodeName): void {
+    const incarnation = this.#members.get(node)?.incarnation;
+    if (incarnation !== undefined)
+      this.#tell(this.#others(), { type: "ended", node: this.#self, ended: node, incarnation });
   }
 
   // Members

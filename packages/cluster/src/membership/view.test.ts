@@ -57,6 +57,7 @@ test.each([
   [{ type: "ask", node: "a@h" }],
   [{ type: "view", node: "a@h", cluster: "x", members: [member] }],
   [{ type: "heard", node: "a@h", state: "left" }],
+  [{ type: "ended", node: "a@h", ended: "b@h", incarnation: 1 }],
 ])("a message is taken as it is: %j", (message) => {
   expect(checkedMessage(message)).toBe(message);
 });
@@ -77,6 +78,8 @@ test.each([
   [{ type: "view", node: "a@h", cluster: "x", members: [{ ...member, state: "waiting" }] }],
   [{ type: "view", node: "a@h", cluster: "x", members: [null] }],
   [{ type: "heard", node: "a@h", state: "gone" }],
+  [{ type: "ended", node: "a@h", ended: "b", incarnation: 1 }],
+  [{ type: "ended", node: "a@h", ended: "b@h" }],
 ])("what is no message is not taken: %j", (message) => {
   expect(checkedMessage(message)).toBeUndefined();
 });
