@@ -20,14 +20,18 @@ export function describeOnMachines(name: string, body: () => void): void {
   describeOnKubernetes(isThere ? name : `${name} (needs the machines of ../shared/kubernetes)`, body);
 }
 
-/** The PID, for this machine, of the first process of a container. */
+/** The PID, for this machine, of the first process of a container: the one with the lowest PID inside. */
 export async function pidOfContainer(id: string): Promise<number> {
+  const all: { readonly pid: number; readonly inside: number }[] = [];
   for (const entry of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
     const read = (file: string): Promise<string> => readFile(`/proc/${entry}/${file}`, "utf8").catch(() => "");
     if (!(await read("cgroup")).includes(id)) continue;
-    if (/^NSpid:.*\t1$/m.test(await read("status"))) return Number(entry);
+    const inside = /^NSpid:.*\t(\d+)$/m.exec(await read("status"))?.[1];
+    if (inside !== undefined) all.push({ pid: Number(entry), inside: Number(inside) });
   }
-  throw new Error(`No process of this machine is the first of container ${id}`);
+  const [first] = all.toSorted((one, other) => one.inside - other.inside);
+  if (first === undefined) throw new Error(`No process of this machine is of container ${id}`);
+  return first.pid;
 }
 
 /**
