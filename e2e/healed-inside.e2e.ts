@@ -48,7 +48,7 @@ describeOnMachines("inside of a pod", () => {
 
   test.each([
     { path: "/break/root", what: "a root supervisor that gives up", exitCode: 1, at: 1 },
-    { path: "/break/hang", what: "a main thread that hangs", exitCode: 133, at: 2 },
+    { path: "/break/hang", what: "a main thread that hangs", exitCode: 137, at: 2 },
   ])("$what costs exactly one restart of its container, within 15 s", async ({ at, exitCode, path, what }) => {
     const keeper = (await keepers.all())[at] as Keeper;
     const brokenAt = Date.now();
