@@ -74,8 +74,7 @@ const suites: readonly Suite[] = [
     name: "e2e",
     command: [".ci/on-kubernetes", "npm", "run", "test:e2e", "--", ...reporting(e2eReport)],
     needs: "e2e/vitest.config.ts",
-    // It takes 37 on two cores; what hangs is ended.
-    limitMs: minutes(45),
+    limitMs: minutes(40),
     ...vitest(e2eReport),
   },
   {

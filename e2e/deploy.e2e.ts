@@ -1,6 +1,7 @@
 /** `interlock deploy`: to Ready, to one cluster, and what a pod takes that has nothing to do. */
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
+import type { Here } from "./apps/proof/src/here.ts";
 import { type Deployment, deployArchive, deployNewsroom, deployProof } from "./deployment.ts";
 import { eventually } from "./eventually.ts";
 import { describeOnKubernetes, interlock, type Namespace, namespaceFor, say } from "./kubernetes.ts";
@@ -18,11 +19,6 @@ const MOST_LOADED_MIB = 130;
 const MOST_IDLE_CPU_PERCENT = 1;
 /** From the first `interlock deploy` until all pods are ready. */
 const READY_MS = 60_000;
-
-interface Here {
-  readonly cluster: string;
-  readonly members: readonly string[];
-}
 
 interface NodeRow {
   readonly name: string;

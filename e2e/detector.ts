@@ -1,5 +1,6 @@
 /** What the load lost. `lossesOf` is empty when nothing was, and says what, where and when otherwise. */
 import type { Failure, Landing, LoadReport } from "./apps/proof/src/load/report.ts";
+import { say } from "./kubernetes.ts";
 import type { PodLogs } from "./pod-logs.ts";
 
 /** Requests that failed, with what the pods said of them, and numbers that were lost, doubled or out of order. */
@@ -59,6 +60,12 @@ export function summary(report: LoadReport): string {
     `  journals: ${sum(({ written }) => written)} written, ${sum(({ lost }) => lost.length)} lost, ${sum(({ doubled }) => doubled.length)} doubled, ` +
       `${sum(({ outOfOrder }) => outOfOrder.length)} out of order, longest wait ${Math.max(0, ...waits)} ms`,
   ].join("\n");
+}
+
+/** Says what a load saw, and the first 20 of its failures. */
+export function tell(report: LoadReport, logs: PodLogs): void {
+  say(summary(report));
+  for (const line of explain(report, logs).slice(0, 20)) say(line);
 }
 
 /** What the pods said of the connections that failed requests went over: which phase closed them, and how long after the request. */

@@ -1,18 +1,14 @@
 /** The grace of a pod that goes is cut from outside, unseen by it: what still holds. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Here } from "./apps/proof/src/here.ts";
 import { type Deployment, deployProof } from "./deployment.ts";
-import { explain, lossesOf, summary, withoutCrossed } from "./detector.ts";
+import { explain, lossesOf, tell, withoutCrossed } from "./detector.ts";
 import { eventually } from "./eventually.ts";
 import { describeOnKubernetes, type Namespace, namespaceFor, say } from "./kubernetes.ts";
 import { startLoad } from "./load.ts";
 
 /** Less than the grace of the pods. */
 const LOADING_MS = 50_000;
-
-interface Here {
-  readonly members: readonly string[];
-  readonly missing: readonly string[];
-}
 
 interface Template {
   readonly spec: {
@@ -51,8 +47,7 @@ describeOnKubernetes("a pod that is deleted under load", () => {
     const load = await startLoad(namespace);
     await deleted("--grace-period=30");
     const report = await load.stop();
-    say(summary(report));
-    for (const line of explain(report, proof.logs)) say(line);
+    tell(report, proof.logs);
     expect(lossesOf(withoutCrossed(report), proof.logs)).toEqual([]);
   });
 
@@ -60,8 +55,7 @@ describeOnKubernetes("a pod that is deleted under load", () => {
     const load = await startLoad(namespace);
     const name = await deleted("--grace-period=10");
     const report = await load.stop();
-    say(summary(report));
-    for (const line of explain(report, proof.logs)) say(line);
+    tell(report, proof.logs);
     expect(explain(withoutCrossed(report), proof.logs)).toEqual([]);
     const said = proof.logs.saying(/drain: handoff of placement journals/).filter(({ pod }) => pod === name);
     expect(said.map(({ text }) => text)).toHaveLength(1);
@@ -88,8 +82,7 @@ describeOnKubernetes("a pod that is deleted under load", () => {
     const load = await startLoad(namespace);
     const name = await deleted("--grace-period=0", "--force");
     const report = await load.stop();
-    say(summary(report));
-    for (const line of explain(report, proof.logs).slice(0, 20)) say(line);
+    tell(report, proof.logs);
     const ofOthers = report.failures.filter(({ lastPod }) => lastPod !== undefined && lastPod !== name);
     expect(ofOthers).toEqual([]);
     const down = report.landings.filter(({ from }) => from !== name);

@@ -4,7 +4,7 @@
  *     const load = await startLoad(namespace);      // 500 requests/s, half POST, and 60 WebSockets; returns when all are connected
  *     await proof.roll();
  *     const report = await load.stop();             // waits for what is under way
- *     expect(lossesOf(report, proof.logs)).toEqual([]);         // e2e/detector.ts
+ *     expect(lossesOf(report, proof.logs)).toEqual([]);  // e2e/detector.ts
  */
 import type { LoadReport } from "./apps/proof/src/load/report.ts";
 import { eventually } from "./eventually.ts";

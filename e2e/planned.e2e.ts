@@ -3,9 +3,9 @@
  * nothing. E2E_CYCLES: how often each (default 1; the proof is 5).
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { LoadReport } from "./apps/proof/src/load/report.ts";
+import type { Here } from "./apps/proof/src/here.ts";
 import { type Deployment, deployProof } from "./deployment.ts";
-import { explain, landedOnDraining, lossesOf, reconnects, summary } from "./detector.ts";
+import { landedOnDraining, lossesOf, reconnects, summary, tell } from "./detector.ts";
 import { eventually } from "./eventually.ts";
 import { describeOnKubernetes, kubectl, type Namespace, namespaceFor, say } from "./kubernetes.ts";
 import { startLoad } from "./load.ts";
@@ -13,16 +13,6 @@ import { startLoad } from "./load.ts";
 const CYCLES = Number(process.env["E2E_CYCLES"] ?? 1);
 /** Each pod that is to go holds at least so many connections, and so many journals. */
 const HELD = 20;
-
-interface Here {
-  readonly journals: number;
-  readonly sockets: number;
-}
-
-function tell(report: LoadReport, proof: Deployment): void {
-  say(summary(report));
-  for (const line of explain(report, proof.logs).slice(0, 20)) say(line);
-}
 
 describeOnKubernetes("a pod that closes as soon as it is told", () => {
   // A settle time of 0 alone loses nothing under this load: as long as a connection is open, the listener is.
@@ -56,7 +46,7 @@ describeOnKubernetes("under load", () => {
       await proof.roll();
       await proof.untilReady(3);
       const report = await load.stop();
-      tell(report, proof);
+      tell(report, proof.logs);
       expect(lossesOf(report, proof.logs)).toEqual([]);
       expect(landedOnDraining(report)).toEqual([]);
       expect(reconnects(report)).toEqual({ 1: report.written.length });
@@ -88,7 +78,7 @@ describeOnKubernetes("under load", () => {
       }
       const reports = [await load.stop(), await full.stop()];
       for (const report of reports) {
-        tell(report, proof);
+        tell(report, proof.logs);
         expect(lossesOf(report, proof.logs)).toEqual([]);
         expect(landedOnDraining(report)).toEqual([]);
         expect(Math.max(...Object.keys(reconnects(report)).map(Number))).toBeLessThanOrEqual(1);
@@ -113,7 +103,7 @@ describeOnKubernetes("under load", () => {
         await kubectl("uncordon", node);
       }
       const report = await load.stop();
-      tell(report, proof);
+      tell(report, proof.logs);
       expect(lossesOf(report, proof.logs)).toEqual([]);
       expect(landedOnDraining(report)).toEqual([]);
       expect(Math.max(...Object.keys(reconnects(report)).map(Number))).toBeLessThanOrEqual(going);
@@ -128,7 +118,7 @@ describeOnKubernetes("under load", () => {
       await proof.undo();
       await proof.untilReady(3);
       const report = await load.stop();
-      tell(report, proof);
+      tell(report, proof.logs);
       expect(lossesOf(report, proof.logs)).toEqual([]);
     }
   });

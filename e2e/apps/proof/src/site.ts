@@ -10,6 +10,7 @@ import type { Cluster } from "@interlock/cluster";
 import { genServer, self } from "@interlock/core";
 import { drainHttp, drainWebSockets } from "@interlock/kubernetes";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { Here } from "./here.ts";
 import { isMoving, journals } from "./journals.ts";
 import { phaseOf } from "./phase.ts";
 
@@ -68,10 +69,18 @@ export const SiteServer = genServer({
 let connections: ReadonlySet<unknown> = new Set();
 let cluster: Cluster | undefined;
 
-/** What the cluster is called, and who is up in it, as this node has it. */
-function clusterOf(): { readonly cluster: string | undefined; readonly members: readonly string[] } {
+function here(): Here {
   const up = cluster?.members().filter(({ state }) => state === "up") ?? [];
-  return { cluster: cluster?.view().cluster, members: up.map(({ node }) => node) };
+  return {
+    pod,
+    version,
+    phase: phaseOf(),
+    journals: journals.local().length,
+    sockets: connections.size,
+    cluster: cluster?.view().cluster,
+    members: up.map(({ node }) => node),
+    missing: cluster?.arbiter()?.missing ?? [],
+  };
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -102,15 +111,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     case "journal":
       return say(await patiently(() => journals.at(key).call.read()));
     case "here":
-      return say({
-        pod,
-        version,
-        phase: phaseOf(),
-        journals: journals.local().length,
-        sockets: connections.size,
-        missing: cluster?.arbiter()?.missing,
-        ...clusterOf(),
-      });
+      return say(here());
     default:
       return say({ error: `there is no ${url.pathname}` }, 404);
   }

@@ -50,6 +50,7 @@ export type Effect =
 
 /** A node that this one is connected to. */
 interface Peer {
+  /** When it was connected. */
   readonly sinceMs: number;
   greeting: Greeting | undefined;
   /** The names in its last greeting that had any, or in its view. */
